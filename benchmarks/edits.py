@@ -1,0 +1,170 @@
+"""Attribute edits on held-out synthetic clips, judged by a network that is in no pack.
+
+    python -m benchmarks.edits --judge judge.ema.safetensors [--pack mini] [--clips 64] --json OUT [--sheet PNG]
+
+For each attribute and sign: in how many clips the judge's probability crosses 0.5 or moves by 0.3, how far the other
+attributes drift, which share of the true change (the same head rendered with the attribute toggled) was made, and how
+much changed outside the region that truly changes.
+"""
+
+import argparse
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+from torch import Tensor
+from tqdm import tqdm
+
+from dva.dva_plugin.packs import open_pack
+from dva.model.autoencoder import Autoencoder
+from dva.model.code import ClipCode
+from dva.model.editing.attribute import attribute_edit
+from dva.model.synth import ATTRIBUTES, EXCLUSIVE
+from dva.model.training.judge import Judge
+
+from .held_out import HeldOutClip, crop_track, held_out_clips
+
+CHANGED = 0.06
+"""A pixel belongs to the region of true change from this difference on, of 1."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One attribute in one direction over all its clips."""
+
+    attribute: str
+    sign: int
+    clips: int
+    success: float
+    before: float
+    after: float
+    truth: float
+    drift: float
+    drift_of_truth: float
+    share: float
+    outside: float
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A clip, its code and what the judge says of it."""
+
+    clip: HeldOutClip
+    code: ClipCode
+    verdict: Tensor
+
+
+def main() -> None:
+    options = _options()
+    pack = open_pack(options.pack)
+    autoencoder = Autoencoder(pack, torch.device(options.device))
+    judge = Judge()
+    judge.load_state_dict(load_file(options.judge))
+    judge.eval()
+    clips = _encode(autoencoder, judge, options.people, options.frames)
+    rows, pictures = [], []
+    names = options.attribute or [a.name for a in pack.attributes]
+    for name in tqdm(names, desc="attributes"):
+        for sign in (1, -1):
+            row, strip = _measure(autoencoder, judge, clips, (name, sign, options.strength), options.clips)
+            rows.append(row)
+            pictures.append(strip)
+            tqdm.write(_line(row))
+    options.json.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n", encoding="utf-8")
+    if options.sheet:
+        height = max(p.shape[0] for p in pictures)
+        padded = [np.pad(p, ((0, height - p.shape[0]), (0, 6), (0, 0))) for p in pictures]
+        Image.fromarray(np.concatenate(padded, 1)).save(options.sheet)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--pack", default="mini")
+    parser.add_argument("--judge", type=Path, required=True)
+    parser.add_argument("--people", type=int, default=220, help="pool that clips are drawn from")
+    parser.add_argument("--clips", type=int, default=64, help="clips an attribute")
+    parser.add_argument("--frames", type=int, default=3)
+    parser.add_argument("--strength", type=float, default=1.0)
+    parser.add_argument("--attribute", action="append")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--json", type=Path, required=True)
+    parser.add_argument("--sheet", type=Path)
+    return parser.parse_args()
+
+
+@torch.no_grad()
+def _verdict(judge: Judge, crops: Tensor) -> Tensor:
+    """[A] mean probability over a clip's crops [T, 3, S, S] in [0, 1]."""
+    return torch.sigmoid(judge(crops * 2 - 1)).mean(0)
+
+
+def _encode(autoencoder: Autoencoder, judge: Judge, people: int, frames: int) -> list[Encoded]:
+    size = autoencoder.pack.spec.resolution
+    track, facts = crop_track(frames, size)
+    clips = []
+    for clip in tqdm(held_out_clips(people, frames, size), total=people, desc="encode"):
+        code = autoencoder.encode(clip.crops, track, facts)
+        clips.append(Encoded(clip, code, _verdict(judge, clip.crops.float() / 255)))
+    return clips
+
+
+def _measure(
+    autoencoder: Autoencoder, judge: Judge, clips: list[Encoded], edit: tuple[str, int, float], most: int
+) -> tuple[Row, np.ndarray]:
+    name, sign, strength = edit
+    fit = [e for e in clips if (e.clip.lacks(name) if sign > 0 else e.clip.has(name))][:most]
+    index = ATTRIBUTES.index(name)
+    others = _others(name)
+    numbers, strip = [], []
+    for e in fit:
+        code = e.code.with_edit(attribute_edit(autoencoder.pack, name, sign * strength, len(e.code)))
+        source = e.clip.crops.float() / 255
+        # The whole crop is judged, without the mask: what lies outside the true region counts as change outside.
+        edited = source + autoencoder.decode(code).difference
+        truth = e.clip.toggled(name, value=sign > 0).float() / 255
+        after, true = _verdict(judge, edited), _verdict(judge, truth)
+        region = ((truth - source).abs().amax(1, keepdim=True) > CHANGED).float()
+        wanted, made = (truth - source) * region, (edited - source) * region
+        share = float((wanted * made).sum() / wanted.square().sum().clamp(min=1e-6))
+        rest = 1 - region
+        outside = float(((edited - source).abs() * rest).sum() / (3 * rest.sum()).clamp(min=1)) * 255
+        p0, p1, pt = float(e.verdict[index]), float(after[index]), float(true[index])
+        won = sign * (p1 - 0.5) >= 0 or sign * (p1 - p0) >= 0.3
+        drift = float((after - e.verdict).abs()[others].mean())
+        numbers.append([won, p0, p1, pt, drift, float((true - e.verdict).abs()[others].mean()), share, outside])
+        if len(strip) < 6:
+            strip.append(torch.cat([source[0], edited[0].clamp(0, 1), truth[0]], 2))
+    means = np.array(numbers, float).mean(0) if numbers else np.full(8, np.nan)
+    picture = (
+        (torch.cat(strip, 1).permute(1, 2, 0).numpy() * 255).astype(np.uint8)
+        if strip
+        else np.zeros((1, 192, 3), np.uint8)
+    )
+    return Row(name, sign, len(fit), *(round(float(m), 3) for m in means)), _bytes(picture)
+
+
+def _bytes(picture: Tensor) -> np.ndarray:
+    """[3, H, W] in [0, 1] -> uint8 [H, W, 3]."""
+    return (picture.permute(1, 2, 0).numpy() * 255).astype(np.uint8)
+
+
+def _others(name: str) -> Tensor:
+    """Attributes that a toggle of this one does not move by its meaning."""
+    tied = {name}.union(*(group for group in EXCLUSIVE if name in group))
+    return torch.tensor([a not in tied for a in ATTRIBUTES])
+
+
+def _line(row: Row) -> str:
+    return (
+        f"{row.attribute:<18}{row.sign:+d} clips {row.clips:3d} success {row.success:.2f} "
+        f"p {row.before:.2f} -> {row.after:.2f} (truth {row.truth:.2f}) "
+        f"drift {row.drift:.3f} ({row.drift_of_truth:.3f}) share {row.share:.2f} outside {row.outside:.1f}/255"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Everything around the model: the host, the folders, jobs and the command line."""

@@ -1,0 +1,136 @@
+"""The `dva` command. Every failure is one sentence and an exit code, never a traceback."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from ..model.errors import DvaError, Interrupted, UsageError
+from .console import ConsoleProgress, complain, say
+from .forge import add_forge
+from .manifest import read_manifest
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code (2 usage, 3 model files, 4 input, 5 device, 130 interrupted)."""
+    try:
+        options = _parser().parse_args(arguments)
+        options.run(options)
+    except (KeyboardInterrupt, Interrupted):
+        complain("stopped; nothing was left half-written")
+        return Interrupted.exit_code
+    except DvaError as error:
+        complain(str(error))
+        return error.exit_code
+    except BrokenPipeError:
+        return 0
+    return 0
+
+
+class _Parser(argparse.ArgumentParser):
+    """Reports a wrong option as our own error, so that there is one way out."""
+
+    def error(self, message: str) -> None:
+        raise UsageError(f"{message}; see {self.prog} --help")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="dva", description="Edit a face in a video: one identity for the whole clip.")
+    parser.add_argument("--version", action="version", version=f"dva {_version()}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    edit = commands.add_parser("edit", help="edit a clip into a new file")
+    edit.add_argument("source", type=Path, metavar="IN", help="video file")
+    edit.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help=".mp4, .mov or .mkv (lossless)")
+    edit.add_argument(
+        "--attribute", type=_strength, action="append", required=True, metavar="NAME=STRENGTH",
+        help="what to change and how far: 1 adds it, -1 removes it; may be given several times",
+    )  # fmt: skip
+    edit.add_argument("--steps", type=int, help="network steps, 2 to 1000 (default: the pack's)")
+    edit.add_argument("--person", choices=["largest"], default="largest", help="whose face")
+    edit.add_argument("--codec", choices=["auto", "h264", "ffv1"], default="auto", help="auto: by OUT's suffix")
+    edit.add_argument("--seed", type=int, default=0, help="for whatever is drawn at random (default 0)")
+    _add_model_options(edit)
+    edit.set_defaults(run=_edit)
+    attributes = commands.add_parser("attributes", help="list what the pack can edit")
+    attributes.add_argument("--pack", default="mini", help="pack name or folder (default mini)")
+    attributes.set_defaults(run=_attributes)
+    demo = commands.add_parser("demo", help="make two short clips, edit them, and show before and after")
+    demo.add_argument("-o", "--output", type=Path, help="folder to write to (default: dva-demo beside the plugin)")
+    _add_model_options(demo)
+    demo.set_defaults(run=_demo)
+    add_forge(commands)
+    return parser
+
+
+def _add_model_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--pack", default="mini", help="pack name or folder (default mini)")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (default auto)")
+
+
+def _strength(text: str) -> tuple[str, float]:
+    name, _, number = text.partition("=")
+    try:
+        return name.strip(), float(number)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=STRENGTH, such as Eyeglasses=1.0") from error
+
+
+def _version() -> str:
+    try:
+        return version("dva-plugin")
+    except PackageNotFoundError:
+        return read_manifest().version
+
+
+def _edit(options: argparse.Namespace) -> None:
+    import torch
+
+    from .host import choose_device
+    from .jobs import EditRequest, edit_file
+    from .packs import open_pack
+
+    torch.manual_seed(options.seed)
+    request = EditRequest(
+        options.source, options.output, tuple(options.attribute), options.steps, options.person, options.codec
+    )
+    device = choose_device(options.device)
+    pack = open_pack(options.pack)
+    with ConsoleProgress() as progress:
+        report = edit_file(request, pack, device, progress)
+    if report.without_face:
+        which = _ranges(report.without_face)
+        say(f"no face in {len(report.without_face)} of {report.frames} frames, passed through: {which}")
+    say(f"wrote {options.output}: {report.frames} frames")
+
+
+def _ranges(frames: Sequence[int]) -> str:
+    """Frame numbers as ranges: 3, 7-9."""
+    parts: list[list[int]] = []
+    for frame in frames:
+        if parts and frame == parts[-1][1] + 1:
+            parts[-1][1] = frame
+        else:
+            parts.append([frame, frame])
+    return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in parts)
+
+
+def _attributes(options: argparse.Namespace) -> None:
+    from .packs import open_pack
+
+    pack = open_pack(options.pack)
+    say(f"pack {pack.spec.name}, {pack.spec.resolution}x{pack.spec.resolution}")
+    for attribute in pack.attributes:
+        say(f"  {attribute.name:<20} {attribute.region}")
+
+
+def _demo(options: argparse.Namespace) -> None:
+    from .demo import run_demo
+    from .host import choose_device
+    from .packs import open_pack
+
+    run_demo(open_pack(options.pack), choose_device(options.device), options.output)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

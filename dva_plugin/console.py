@@ -1,0 +1,51 @@
+"""What a person at a terminal sees: bars with an ETA, sentences, exit codes."""
+
+import sys
+from types import TracebackType
+
+from tqdm import tqdm
+
+from ..model.types import Progress
+
+
+class ConsoleProgress:
+    """An OnProgress that draws one bar a stage."""
+
+    def __init__(self, *, text_changes: bool = False) -> None:
+        self._bar: tqdm[int] | None = None
+        self._stage = ""
+        self._text_changes = text_changes
+
+    def __enter__(self) -> "ConsoleProgress":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._close()
+
+    def __call__(self, progress: Progress) -> None:
+        if self._bar is None or (progress.stage != self._stage and not self._text_changes):
+            self._close()
+            self._bar = tqdm(
+                total=progress.total, desc=progress.stage, file=sys.stderr, dynamic_ncols=True, mininterval=0.5
+            )
+            self._bar.initial = self._bar.n = progress.done if self._text_changes else 0
+            self._stage = progress.stage
+        if self._text_changes:
+            self._bar.set_description_str(progress.stage, refresh=False)
+        self._bar.update(progress.done - self._bar.n)
+
+    def _close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+
+def say(text: str) -> None:
+    """A line for the user."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def complain(text: str) -> None:
+    """A line about what went wrong."""
+    sys.stderr.write(f"dva: {text}\n")

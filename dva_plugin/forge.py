@@ -1,0 +1,61 @@
+"""`dva forge`: make the embedded pack from nothing: render, train, assemble."""
+
+import argparse
+import math
+from pathlib import Path
+
+from .console import ConsoleProgress, say
+
+
+def add_forge(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the forge command and its own subcommands."""
+    forge = commands.add_parser("forge", help="make a pack from faces made by code")
+    steps = forge.add_subparsers(dest="step", required=True)
+    render = steps.add_parser("render", help="render one shard of faces")
+    render.add_argument("shard", type=Path, help="file to write, *.safetensors")
+    render.add_argument("--people", type=int, default=400, help="heads to render, each with toggled copies")
+    render.add_argument("--seed", type=int, required=True, help="another seed, other people")
+    render.set_defaults(run=_render)
+    train = steps.add_parser("train", help="train one network, or go on with it")
+    train.add_argument("network", choices=["identity", "landmarks", "parser", "denoiser", "judge"])
+    train.add_argument("--data", type=Path, required=True, help="folder of shards")
+    train.add_argument("--out", type=Path, required=True, help="folder of checkpoints")
+    train.add_argument("--steps", type=int, help="length of the whole training (default: the recipe's)")
+    train.add_argument("--minutes", type=float, default=math.inf, help="stop after this long; call again to go on")
+    train.add_argument("--seed", type=int, default=0)
+    train.set_defaults(run=_train)
+    pack = steps.add_parser("pack", help="assemble trained networks into a pack folder")
+    pack.add_argument("--data", type=Path, required=True, help="folder of shards")
+    pack.add_argument("--out", type=Path, required=True, help="folder of checkpoints")
+    pack.add_argument("--pack", type=Path, required=True, help="pack folder to write")
+    pack.add_argument("--note", default="", help="how it was trained, kept in pack.json")
+    pack.set_defaults(run=_pack)
+
+
+def _render(options: argparse.Namespace) -> None:
+    from ..model.training.data import render_shard
+    from ..model.training.recipe import MINI
+
+    with ConsoleProgress() as progress:
+        render_shard(options.shard, options.people, options.seed, MINI["resolution"], progress)
+    say(f"wrote {options.shard}")
+
+
+def _train(options: argparse.Namespace) -> None:
+    from ..model.training.data import load_faces
+    from ..model.training.recipe import Workshop, train_network
+
+    workshop = Workshop.open(load_faces(options.data), options.out)
+    with ConsoleProgress(text_changes=True) as progress:
+        train_network(options.network, workshop, options.steps, options.minutes * 60, options.seed, progress)
+    say(f"wrote {workshop.checkpoint(options.network)}")
+
+
+def _pack(options: argparse.Namespace) -> None:
+    from ..model.training.assemble import assemble_pack
+    from ..model.training.data import load_faces
+    from ..model.training.recipe import Workshop
+
+    workshop = Workshop.open(load_faces(options.data), options.out)
+    assemble_pack(workshop, options.pack, {"note": options.note, "pictures": len(workshop.faces.images)})
+    say(f"wrote {options.pack}")

@@ -1,0 +1,108 @@
+"""A whole edit of one clip: the road from a file to a file."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+
+from ..model.autoencoder import Autoencoder, Decoded
+from ..model.code import ClipCode, SourceFacts
+from ..model.editing.attribute import attribute_edit
+from ..model.errors import InputError, UsageError
+from ..model.faces.align import aligned_bytes
+from ..model.faces.detect import FaceDetector
+from ..model.faces.paste import paste, region_alpha
+from ..model.faces.track import track_face
+from ..model.packs.pack import Pack
+from ..model.types import FaceTrack, OnProgress, Progress, ignore_progress
+from ..model.video import CodecChoice, FrameSource, VideoWriter, open_video
+
+
+@dataclass(frozen=True)
+class EditRequest:
+    """What `dva edit` was asked for."""
+
+    source: Path
+    target: Path
+    attributes: tuple[tuple[str, float], ...]
+    """(name, signed strength); strengths of a repeated name add up."""
+    steps: int | None = None
+    person: Literal["largest"] = "largest"
+    codec: CodecChoice = "auto"
+
+
+@dataclass(frozen=True)
+class EditReport:
+    """What was done."""
+
+    frames: int
+    without_face: tuple[int, ...]
+    """Frames that were passed through, because no face was found in them."""
+
+
+def edit_file(
+    request: EditRequest, pack: Pack, device: torch.device, on_progress: OnProgress = ignore_progress
+) -> EditReport:
+    """Edit a clip into a new file. Nothing is left under the target's name unless all went well.
+
+    Raises UsageError for an unknown attribute or a bad number, InputError for footage or a target that cannot be used.
+    """
+    if request.target.resolve() == request.source.resolve():
+        raise UsageError(f"{request.target} is the source itself; name another output file")
+    source = open_video(request.source)
+    for name, strength in request.attributes:
+        attribute_edit(pack, name, strength, 1)
+    with VideoWriter(request.target, source, request.codec) as writer:
+        track, code, autoencoder = encode_source(source, pack, device, request, on_progress)
+        for name, strength in request.attributes:
+            code = code.with_edit(attribute_edit(pack, name, strength, len(code)))
+        decoded = autoencoder.decode(code, on_progress)
+        write_edited(writer, source, track, decoded, on_progress)
+    missing = np.flatnonzero(~track.usable())
+    return EditReport(len(track), tuple(int(i) for i in missing))
+
+
+def encode_source(
+    source: FrameSource, pack: Pack, device: torch.device, request: EditRequest, on_progress: OnProgress
+) -> tuple[FaceTrack, ClipCode, Autoencoder]:
+    """Track one person of a clip and encode their crops."""
+    track = track_face(source, FaceDetector(device), request.person, on_progress=on_progress)
+    crops = aligned_crops(source, track, pack.spec.resolution, on_progress)
+    name = source.path.name if source.path else "frames"
+    facts = SourceFacts(name, source.size, source.frame_rate, len(track))
+    autoencoder = Autoencoder(pack, device)
+    code = autoencoder.encode(crops, track, facts, request.steps, on_progress=on_progress)
+    return track, code, autoencoder
+
+
+def aligned_crops(
+    source: FrameSource, track: FaceTrack, size: int, on_progress: OnProgress = ignore_progress
+) -> torch.Tensor:
+    """[T, 3, S, S] uint8 crops of a tracked face; black where the track misses."""
+    crops = np.zeros((len(track), size, size, 3), np.uint8)
+    usable = track.usable()
+    for i, frame in enumerate(source):
+        if usable[i]:
+            crops[i] = aligned_bytes(frame, track.quads[i], size)
+        on_progress(Progress("align", i + 1, len(track)))
+    return torch.from_numpy(crops).permute(0, 3, 1, 2).contiguous()
+
+
+def write_edited(
+    writer: VideoWriter, source: FrameSource, track: FaceTrack, decoded: Decoded, on_progress: OnProgress
+) -> None:
+    """Paste every edited crop into its frame, and write all frames."""
+    alpha = region_alpha(decoded.mask.numpy(), source.frame_rate)
+    difference = decoded.difference.permute(0, 2, 3, 1).numpy()
+    count = 0
+    for i, frame in enumerate(source):
+        if i >= len(track):
+            raise InputError(f"{source.path} gave more frames on the second reading; copy it to a local disk first")
+        changed = bool(alpha[i].any()) and bool(track.usable()[i])
+        writer.write(paste(frame, track.quads[i], difference[i], alpha[i]) if changed else frame)
+        count += 1
+        on_progress(Progress("write", count, len(track)))
+    if count != len(track):
+        raise InputError(f"{source.path} gave {count} of {len(track)} frames on the second reading; copy it first")

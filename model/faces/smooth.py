@@ -1,0 +1,34 @@
+"""Smoothing over time that neither lags nor bends at the ends."""
+
+import numpy as np
+
+from ..types import FloatArray
+
+REACH = 3.0
+"""A Gaussian ends after this many sigmas."""
+
+
+def smooth_line(values: FloatArray, sigma: float) -> FloatArray:
+    """Fit a straight line round every frame, weighted by a Gaussian, and take its value there.
+
+    values: [T, D]. sigma: in frames; 0 returns the values. Away from the ends this is the plain Gaussian mean; at the
+    ends it follows a steady motion, where mirroring or repeating frames would hold it back.
+    """
+    if sigma <= 0 or len(values) < 2:
+        return values
+    reach = int(np.ceil(REACH * sigma))
+    offsets = np.arange(-reach, reach + 1)
+    weights = np.exp(-0.5 * (offsets / sigma) ** 2)
+    frames = np.arange(len(values))
+    moment_0, moment_1, moment_2 = (np.zeros((len(values), 1)) for _ in range(3))
+    mean, slope = np.zeros(values.shape), np.zeros(values.shape)
+    for offset, weight in zip(offsets, weights, strict=True):
+        there = frames + offset
+        inside = (there >= 0) & (there < len(values))
+        here = frames[inside]
+        moment_0[here] += weight
+        moment_1[here] += weight * offset
+        moment_2[here] += weight * offset**2
+        mean[here] += weight * values[there[inside]]
+        slope[here] += weight * offset * values[there[inside]]
+    return (moment_2 * mean - moment_1 * slope) / (moment_0 * moment_2 - moment_1**2)

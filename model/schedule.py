@@ -1,0 +1,48 @@
+"""How much signal is left at each noise level."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+TRAIN_STEPS = 1000
+
+
+class Level(NamedTuple):
+    """A noise level on a path: the network's integer time and the remaining signal."""
+
+    t: int
+    alpha_bar: float
+
+
+CLEAN = Level(0, 1.0)
+"""The picture itself. Its time is 0, since that is the least noisy one the network knows."""
+
+
+@dataclass(frozen=True)
+class NoiseSchedule:
+    """The linear schedule of Ho et al. (2020): beta rises from first to last over 1000 steps."""
+
+    beta_first: float = 1e-4
+    beta_last: float = 2e-2
+
+    def alpha_bar(self) -> np.ndarray:
+        """[1000] float64, falling from nearly 1 to nearly 0."""
+        betas = np.linspace(self.beta_first, self.beta_last, TRAIN_STEPS, dtype=np.float64)
+        return np.cumprod(1.0 - betas)
+
+    def levels(self, steps: int, start: int = TRAIN_STEPS) -> list[Level]:
+        """Rising path from CLEAN to time start - 1, in steps equal to those of a full path of that many steps.
+
+        steps: evaluations that a path over all 1000 times would take, 1 to 1000. start: where the path ends, 1 to
+        1000; a lower start takes proportionally fewer evaluations. The first level is CLEAN.
+        """
+        alpha_bar = self.alpha_bar()
+        count = max(1, round(steps * start / TRAIN_STEPS))
+        times = [round((k + 1) * start / count) - 1 for k in range(count)]
+        return [CLEAN, *(Level(t, float(alpha_bar[t])) for t in times)]
+
+    def published_levels(self, steps: int) -> list[Level]:
+        """The reference implementation's times 0, 1000/T, 2000/T, ...: CLEAN is not among them."""
+        alpha_bar = self.alpha_bar()
+        return [Level(t, float(alpha_bar[t])) for t in range(0, TRAIN_STEPS, TRAIN_STEPS // steps)]

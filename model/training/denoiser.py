@@ -1,0 +1,161 @@
+"""Training the denoiser: the paper's two losses on single pictures, and targets that differ from their source.
+
+Half of a batch is ordinary: one picture, two noise draws, L_simple on both and L_reg between the two implied clean
+pictures inside the face (paper, eq. 6 and 7). The other half is paired: x_t comes from one picture, z_face and the
+target from its toggled twin. Only a renderer can give the twin, and it makes z_face decide where noise would not.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from ..editing.attribute import edited_identity
+from ..encoders.face_code import FaceCode
+from ..encoders.landmarks import motion_code
+from ..encoders.parser import region_mask
+from ..schedule import TRAIN_STEPS, NoiseSchedule
+from ..synth import PARSING
+from ..unet import UNet, UNetSpec
+from .attributes import Directions
+from .augment import signed
+from .data import Faces
+from .loop import Losses
+
+LANDMARK_ERROR = 0.006
+"""Spread of the noise on training landmarks, in crop sides: about what the landmark encoder leaves."""
+CHANGED = 0.12
+"""A pixel counts as changed between twins from this difference on, in signed units."""
+
+
+class Denoiser(nn.Module):
+    """UNet and face code, trained together and stored together."""
+
+    def __init__(self, spec: UNetSpec, id_dim: int, hidden: tuple[int, ...]) -> None:
+        super().__init__()
+        self.unet = UNet(spec)
+        self.face_code = FaceCode(id_dim, spec.face_dim, hidden)
+
+    def forward(self, x: Tensor, t: Tensor, z_id: Tensor, z_lnd: Tensor) -> Tensor:
+        """x [B, 3, S, S], t [B], z_id [B, D], z_lnd [B, 102] -> the UNet's prediction."""
+        return self.unet(x, t, self.face_code(z_id, z_lnd))
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What the denoiser is told about each picture, computed once."""
+
+    z_id: Tensor
+    """[N, D] of the picture itself."""
+    z_person: Tensor
+    """[N, D] mean over the person's pictures."""
+    directions: Directions
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Rows ready for noise: x_t comes from source, the prediction should lead to target."""
+
+    source: Tensor
+    target: Tensor
+    mask: Tensor
+    """[B, 1, S, S] where L_reg counts."""
+    z_id: Tensor
+    z_lnd: Tensor
+
+
+def standardise(code: FaceCode, conditions: Conditions, faces: Faces) -> None:
+    """Give the face code the mean and spread of its inputs."""
+    z_lnd = motion_code(faces.landmarks)
+    joined = torch.cat([conditions.z_person, z_lnd], dim=1)
+    code.mean.copy_(joined.mean(0))
+    code.std.copy_(joined.std(0).clamp(min=1e-3))
+
+
+def denoiser_loss(
+    network: nn.Module, faces: Faces, conditions: Conditions, schedule: NoiseSchedule, batch: int, rng: torch.Generator
+) -> Losses:
+    """L_simple + L_reg on batch / 4 pictures twice, the paired loss on batch / 2 pairs: batch rows in one pass."""
+    alpha_bar = torch.from_numpy(schedule.alpha_bar()).float()
+    single = _singles(faces, conditions, batch // 4, rng)
+    pair = _pairs(faces, conditions, batch // 2, rng)
+    t_single, t_pair = _times(batch // 4, 0, rng), _times(batch // 2, 120, rng)
+    source = torch.cat([single.source, single.source, pair.source])
+    target = torch.cat([single.target, single.target, pair.target])
+    t = torch.cat([t_single, t_single, t_pair])
+    a = alpha_bar[t][:, None, None, None]
+    noise = torch.randn(source.shape, generator=rng)
+    x = a.sqrt() * source + (1 - a).sqrt() * noise
+    v_true = (a.sqrt() * x - target) / (1 - a).sqrt()
+    z_id = torch.cat([single.z_id, single.z_id, pair.z_id])
+    z_lnd = torch.cat([single.z_lnd, single.z_lnd, pair.z_lnd])
+    v = network(x.contiguous(memory_format=torch.channels_last), t, z_id, z_lnd)
+    error = (v - v_true).abs()
+    n = len(single.source)
+    simple = error[: 2 * n].mean()
+    changed = ((pair.source - pair.target).abs().amax(1, keepdim=True) > CHANGED).float()
+    paired = (error[2 * n :] * (1 + 3 * changed)).mean()
+    x0 = a[: 2 * n].sqrt() * x[: 2 * n] - (1 - a[: 2 * n]).sqrt() * v[: 2 * n]
+    reg = ((x0[:n] - x0[n:]).abs() * single.mask).mean()
+    return {"total": simple + 0.5 * reg + paired, "simple": simple, "reg": reg, "paired": paired}
+
+
+def _times(count: int, lowest: int, rng: torch.Generator) -> Tensor:
+    """Integer times, most of them below 700, where decoding from the middle of the chain happens."""
+    low = torch.randint(lowest, 700, (count,), generator=rng)
+    high = torch.randint(700, TRAIN_STEPS, (count,), generator=rng)
+    return torch.where(torch.rand(count, generator=rng) < 0.75, low, high)
+
+
+def _singles(faces: Faces, conditions: Conditions, count: int, rng: torch.Generator) -> Batch:
+    rows = torch.randint(len(faces.images), (count,), generator=rng)
+    x = signed(faces.images[rows])
+    own = torch.rand(count, 1, generator=rng) < 0.3
+    z_id = torch.where(own, conditions.z_id[rows], conditions.z_person[rows])
+    mask = region_mask(faces.parsing[rows], PARSING, "head")[:, None].float()
+    return _tinted(Batch(x, x, mask, z_id, _motion(faces.landmarks[rows], rng)), rng)
+
+
+def _pairs(faces: Faces, conditions: Conditions, count: int, rng: torch.Generator) -> Batch:
+    rows = torch.randint(len(faces.pairs), (count,), generator=rng)
+    without, with_it, attribute = faces.pairs[rows].unbind(1)
+    add = torch.rand(count, generator=rng) < 0.65
+    source, target = torch.where(add, without, with_it), torch.where(add, with_it, without)
+    z_id = _pair_identity(conditions, source, target, torch.where(add, 1.0, -1.0), attribute, rng)
+    x, y = signed(faces.images[source]), signed(faces.images[target])
+    mask = torch.zeros(count, 1, *x.shape[2:])
+    return _tinted(Batch(x, y, mask, z_id, _motion(faces.landmarks[source], rng)), rng)
+
+
+def _pair_identity(
+    conditions: Conditions, source: Tensor, target: Tensor, sign: Tensor, attribute: Tensor, rng: torch.Generator
+) -> Tensor:
+    """The target's own identity for some rows, for the others the source's, edited by the paper's rule."""
+    d = conditions.directions
+    count = len(source)
+    strength = sign * (0.75 + 0.75 * torch.rand(count, generator=rng))
+    own = torch.rand(count, 1, generator=rng) < 0.3
+    z_source = torch.where(own, conditions.z_id[source], conditions.z_person[source])
+    edited = edited_identity(z_source, strength[:, None] * d.steps()[attribute], d.mean, d.std)
+    natural = torch.rand(count, 1, generator=rng) < 0.3
+    return torch.where(natural, conditions.z_person[target], edited)
+
+
+def _motion(landmarks: Tensor, rng: torch.Generator) -> Tensor:
+    return motion_code(landmarks + LANDMARK_ERROR * torch.randn(landmarks.shape, generator=rng))
+
+
+def _tinted(batch: Batch, rng: torch.Generator) -> Batch:
+    """The same camera over source and target: exposure, white balance and contrast that z_face cannot foretell."""
+    count = len(batch.source)
+    gain = torch.exp(
+        0.10 * torch.randn(count, 1, 1, 1, generator=rng) + 0.04 * torch.randn(count, 3, 1, 1, generator=rng)
+    )
+    lift = 0.05 * torch.randn(count, 1, 1, 1, generator=rng)
+
+    def camera(x: Tensor) -> Tensor:
+        return ((x + 1) * gain - 1 + lift).clamp(-1, 1)
+
+    same = batch.source is batch.target
+    source = camera(batch.source)
+    return Batch(source, source if same else camera(batch.target), batch.mask, batch.z_id, batch.z_lnd)

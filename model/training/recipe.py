@@ -1,0 +1,173 @@
+"""The embedded pack's recipe: its sizes, one training a network, and the order they come in."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from ..encoders.identity import IdentityEncoder
+from ..encoders.landmarks import LandmarkEncoder
+from ..encoders.parser import FaceParser
+from ..packs.pack import PackSpec, spec_from_json
+from ..synth import PARSING
+from ..types import OnProgress, ignore_progress
+from .attributes import Directions, encode_people, fit_directions, person_means
+from .data import Faces
+from .denoiser import Conditions, Denoiser, denoiser_loss, standardise
+from .identity import IdentityTask, identity_loss
+from .judge import Judge, judge_loss
+from .landmarks import landmark_loss
+from .loop import LossOf, Plan, train
+from .parser import parser_loss
+
+MINI: dict[str, Any] = {
+    "name": "mini",
+    "resolution": 64,
+    "unet": {
+        "resolution": 64,
+        "width": 32,
+        "multipliers": [1, 2, 4],
+        "blocks": 1,
+        "attention": [8],
+        "patch": 2,
+        "resample_blocks": False,
+        "groups": 8,
+        "time_dim": 192,
+        "face_dim": 256,
+        "dropout": 0.0,
+        "prediction": "v",
+    },
+    "schedule": {"beta_first": 1e-4, "beta_last": 2e-2},
+    "encoders": {
+        "id_dim": 192,
+        "face_hidden": [384],
+        "identity_widths": [16, 40, 80, 128, 192],
+        "landmark_widths": [16, 32, 64, 96, 128],
+        "landmark_hidden": 128,
+        "parser_widths": [24, 32, 64, 96],
+        "parser_classes": list(PARSING),
+    },
+}
+"""What pack.json of `mini` says about its networks."""
+
+BATCH = {"identity": 64, "landmarks": 64, "parser": 32, "denoiser": 32, "judge": 64}
+PLANS = {
+    "identity": Plan(steps=3000, rate=2e-3, decay=1e-2, ema=0.995),
+    "landmarks": Plan(steps=2500, rate=2e-3, decay=1e-3, ema=0.995),
+    "parser": Plan(steps=1200, rate=2e-3, decay=1e-3, ema=0.995),
+    "denoiser": Plan(steps=7000, rate=1.0e-3, ema=0.999, save_every=250),
+    "judge": Plan(steps=2000, rate=1e-3, decay=1e-3, ema=0.995),
+}
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """Where the trainings read and write: the rendered faces, and one checkpoint a network."""
+
+    faces: Faces
+    folder: Path
+    spec: PackSpec
+
+    @classmethod
+    def open(cls, faces: Faces, folder: Path) -> "Workshop":
+        """Make the folder; sizes are those of MINI."""
+        folder.mkdir(parents=True, exist_ok=True)
+        return cls(faces, folder, spec_from_json(MINI))
+
+    def checkpoint(self, network: str) -> Path:
+        return self.folder / f"{network}.safetensors"
+
+
+def train_network(
+    name: str,
+    workshop: Workshop,
+    steps: int | None,
+    seconds: float,
+    seed: int,
+    on_progress: OnProgress = ignore_progress,
+) -> None:
+    """Train one of NETWORKS, or go on with it, and write its averaged weights.
+
+    steps: of the whole training, None for the recipe's. The denoiser needs the identity encoder's finished weights.
+    """
+    torch.manual_seed(seed)
+    plan = replace(PLANS[name], seconds=seconds, seed=seed)
+    plan = plan if steps is None else replace(plan, steps=steps)
+    network, loss = _TASKS[name](workshop)
+    network = network.to(memory_format=torch.channels_last)
+    run = train(network, loss, plan, workshop.checkpoint(name), on_progress)
+    save_averaged(run.ema, workshop.folder / f"{name}.ema.safetensors")
+
+
+def save_averaged(network: nn.Module, path: Path) -> None:
+    """The averaged weights alone, in float32."""
+    part = path.with_suffix(".part")
+    save_file({n: t.contiguous() for n, t in network.state_dict().items()}, part)
+    part.replace(path)
+
+
+def trained_identity(workshop: Workshop) -> IdentityEncoder:
+    """The identity encoder with its averaged weights."""
+    spec = workshop.spec
+    encoder = IdentityEncoder(spec.resolution, spec.identity_widths, spec.id_dim)
+    state = load_file(workshop.folder / "identity.ema.safetensors")
+    prefix = "encoder."
+    encoder.load_state_dict({n.removeprefix(prefix): t for n, t in state.items() if n.startswith(prefix)})
+    return encoder.eval()
+
+
+def conditions(workshop: Workshop) -> Conditions:
+    """Everything the denoiser is told about the rendered faces."""
+    z_id = encode_people(trained_identity(workshop), workshop.faces)
+    z_person = person_means(z_id, workshop.faces.person)
+    return Conditions(z_id, z_person, fit_directions(z_person, workshop.faces))
+
+
+def directions(workshop: Workshop) -> Directions:
+    """The pack's attribute directions and latent statistics."""
+    return conditions(workshop).directions
+
+
+def _identity(workshop: Workshop) -> tuple[nn.Module, LossOf]:
+    spec, faces = workshop.spec, workshop.faces
+    encoder = IdentityEncoder(spec.resolution, spec.identity_widths, spec.id_dim)
+    task = IdentityTask(encoder, int(faces.person.max()) + 1, faces.vectors.shape[1])
+    return task, lambda net, rng: identity_loss(net, faces, BATCH["identity"], rng)
+
+
+def _landmarks(workshop: Workshop) -> tuple[nn.Module, LossOf]:
+    spec = workshop.spec
+    encoder = LandmarkEncoder(spec.resolution, spec.landmark_widths, spec.landmark_hidden)
+    return encoder, lambda net, rng: landmark_loss(net, workshop.faces, BATCH["landmarks"], rng)
+
+
+def _parser(workshop: Workshop) -> tuple[nn.Module, LossOf]:
+    parser = FaceParser(workshop.spec.parser_widths, len(workshop.spec.parser_classes))
+    return parser, lambda net, rng: parser_loss(net, workshop.faces, BATCH["parser"], rng)
+
+
+def _denoiser(workshop: Workshop) -> tuple[nn.Module, LossOf]:
+    spec, faces = workshop.spec, workshop.faces
+    known = conditions(workshop)
+    network = Denoiser(spec.unet, spec.id_dim, spec.face_hidden)
+    standardise(network.face_code, known, faces)
+    return network, lambda net, rng: denoiser_loss(net, faces, known, spec.schedule, BATCH["denoiser"], rng)
+
+
+def _judge(workshop: Workshop) -> tuple[nn.Module, LossOf]:
+    return Judge(), lambda net, rng: judge_loss(net, workshop.faces, BATCH["judge"], rng)
+
+
+_TASKS: dict[str, Callable[[Workshop], tuple[nn.Module, LossOf]]] = {
+    "identity": _identity,
+    "landmarks": _landmarks,
+    "parser": _parser,
+    "denoiser": _denoiser,
+    "judge": _judge,
+}
+NETWORKS = tuple(_TASKS)
+"""In the order they are trained; the judge, on other people, belongs to no pack."""

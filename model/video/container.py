@@ -1,0 +1,95 @@
+"""Opening video files safely: local files of known containers only, each foreign error turned into one sentence."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import av
+from av.codec.context import CodecContext
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.stream import Disposition, Stream
+from av.video.stream import VideoStream
+
+from ..errors import InputError
+
+DEMUXERS = (
+    "mov", "matroska", "webm", "avi", "mpegts", "mpeg", "mxf", "flv", "asf", "ogg", "nut", "gif", "yuv4mpegpipe",
+    "h264", "hevc", "mpegvideo", "m4v", "ivf",
+)  # fmt: skip
+"""The only kinds of container that libavformat may take a file for; none of them names other files."""
+
+POINTERS = {
+    b"#EXTM3U": "an HLS playlist", b"ffconcat": "a concat script", b"<MPD": "a DASH manifest",
+    b"<?xml": "an XML manifest", b"v=0": "an SDP description",
+}  # fmt: skip
+
+MAX_SIDE = 16384
+"""The largest width or height, in pixels, that memory is taken for."""
+
+
+@contextmanager
+def open_container(path: Path) -> Generator[InputContainer]:
+    """Open a video file for reading; InputError says what is wrong with it."""
+    _check_file(path)
+    try:
+        # An absolute path, so that a file called "http:x" or "concat:x" stays a file.
+        container = av.open(
+            str(path.absolute()),
+            options={"protocol_whitelist": "file", "format_whitelist": ",".join(DEMUXERS)},
+            metadata_errors="replace",
+        )
+    except (FFmpegError, ValueError) as error:
+        raise InputError(
+            f"{path} cannot be read as video ({reason(error)}): it is damaged, or its kind is none of mp4, mov, mkv,"
+            " webm, avi, ts, mpg, mxf, flv, wmv, ogv, gif; convert it to one of these"
+        ) from error
+    with container:
+        yield container
+
+
+def video_stream(container: InputContainer, path: Path) -> VideoStream:
+    """The first moving picture, not a cover image."""
+    for stream in container.streams.video:
+        if not stream.disposition & Disposition.attached_pic:
+            break
+    else:
+        raise InputError(f"{path} has no video stream; give a file with a picture")
+    if codec_name(stream) == "unknown":
+        raise InputError(
+            f"{path} is of a video codec that is not known here; convert it to H.264, HEVC, ProRes or FFV1"
+        )
+    height, width = stream.height, stream.width
+    if not (0 < height <= MAX_SIDE and 0 < width <= MAX_SIDE):
+        raise InputError(f"{path} says that it is {width}x{height} pixels; sides of 1 to {MAX_SIDE} can be read")
+    stream.thread_type = "AUTO"
+    return stream
+
+
+def codec_name(stream: Stream) -> str:
+    """FFmpeg's name of the stream's codec; "unknown" where this build has no decoder for it."""
+    context: CodecContext | None = getattr(stream, "codec_context", None)  # PyAV's stub denies that it may be None
+    return context.codec.canonical_name if context is not None else "unknown"
+
+
+def reason(error: Exception) -> str:
+    """libav's own words, without its error number and file name."""
+    return str(getattr(error, "strerror", None) or error).rstrip(".")
+
+
+def _check_file(path: Path) -> None:
+    if not path.exists():
+        raise InputError(f"there is no file {path}; check the path")
+    if not path.is_file():
+        raise InputError(f"{path} is not a file; give a video file")
+    try:
+        with path.open("rb") as file:
+            head = file.read(256)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from error
+    if not head:
+        raise InputError(f"{path} is empty; give a video file")
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    for magic, kind in POINTERS.items():
+        if text.startswith(magic):
+            raise InputError(f"{path} is {kind}: it points at other files, and those are never opened; give the video")
