@@ -85,7 +85,7 @@ def talking(rng: np.random.Generator, frames: int, frame_rate: float) -> list[Mo
     seconds = np.arange(frames) / frame_rate
     yaw = rng.normal() * 0.12 + _sway(rng, seconds, 0.14, (0.1, 0.5))
     speaking = np.clip(0.65 + _sway(rng, seconds, 0.9, (0.15, 0.5)), 0, 1)
-    syllables = np.clip(_sway(rng, seconds, 0.65, (2.0, 5.0)) + 0.28, 0, 0.9)
+    syllables = np.clip(_sway(rng, seconds, 0.60, (1.2, 3.2)) + 0.28, 0, 0.9)
     tracks = {
         "yaw": yaw,
         "pitch": rng.normal() * 0.05 + _sway(rng, seconds, 0.06, (0.2, 0.9)),

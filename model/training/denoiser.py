@@ -95,9 +95,19 @@ def denoiser_loss(
     simple = error[: 2 * n].mean()
     changed = ((pair.source - pair.target).abs().amax(1, keepdim=True) > CHANGED).float()
     paired = (error[2 * n :] * (1 + 3 * changed)).mean()
-    x0 = a[: 2 * n].sqrt() * x[: 2 * n] - (1 - a[: 2 * n]).sqrt() * v[: 2 * n]
-    reg = ((x0[:n] - x0[n:]).abs() * single.mask).mean()
-    return {"total": simple + 0.5 * reg + paired, "simple": simple, "reg": reg, "paired": paired}
+    x0 = a.sqrt() * x - (1 - a).sqrt() * v
+    reg = ((x0[:n] - x0[n : 2 * n]).abs() * single.mask).mean()
+    share = _share_made(x0[2 * n :].detach(), pair)
+    return {"total": simple + 0.5 * reg + paired, "simple": simple, "reg": reg, "paired": paired, "share": share}
+
+
+def _share_made(x0: Tensor, pair: Batch) -> Tensor:
+    """Which part of the way from source to target the implied clean pictures have gone: 0 none of it, 1 all.
+
+    This is what to watch: it grows long after L_simple has settled, and it is what editing needs.
+    """
+    wanted = pair.target - pair.source
+    return ((x0 - pair.source) * wanted).sum() / wanted.square().sum().clamp(min=1e-6)
 
 
 def _times(count: int, lowest: int, rng: torch.Generator) -> Tensor:

@@ -55,8 +55,9 @@ def choose_codec(path: Path, codec: CodecChoice) -> Codec:
 def encodable(frame: Frame, codec: Codec) -> Frame:
     """The frame in a pixel format that the codec carries; InputError where samples would have to be thrown away.
 
-    FFV1 carries all of them. H.264 carries gray and YUV of 8 and 10 bits; alpha is dropped where it hides nothing, RGB of 8 bits is converted to YUV, and chroma
-    that H.264 cannot place (odd sizes, 4:4:0, 4:1:1) is repeated to one sample a pixel.
+    FFV1 carries all of them. H.264 carries gray and YUV of 8 and 10 bits: alpha is dropped where it hides nothing, RGB
+    of 8 bits is converted to YUV, and chroma that H.264 cannot place (odd sizes, 4:4:0, 4:1:1) is repeated to one
+    sample a pixel.
     """
     if codec == "ffv1":
         _check_carried(frame, codec)

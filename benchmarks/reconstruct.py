@@ -1,0 +1,105 @@
+"""How well a clip's crops come back, residual not applied, a row for each clip, solver and number of steps.
+
+python -m benchmarks.reconstruct --clips DIR --steps 20,100 [--frames N] --json OUT
+"""
+
+import argparse
+import json
+import time
+from dataclasses import dataclass
+from itertools import islice, product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+from torch import Tensor
+from tqdm import tqdm
+
+from dva.dva_plugin.jobs import aligned_crops
+from dva.dva_plugin.packs import open_pack
+from dva.model.autoencoder import SOLVERS, Autoencoder, Solver
+from dva.model.code import SourceFacts
+from dva.model.errors import InputError
+from dva.model.faces.detect import FaceDetector
+from dva.model.faces.track import track_face
+from dva.model.types import FaceTrack
+from dva.model.video import ArraySource, open_video
+
+SUFFIXES = (".mp4", ".mov", ".mkv", ".webm")
+
+
+@dataclass(frozen=True)
+class Clip:
+    """Aligned crops of one clip."""
+
+    name: str
+    crops: Tensor
+    track: FaceTrack
+    facts: SourceFacts
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--clips", type=Path, required=True)
+    parser.add_argument("--steps", default="20,100")
+    parser.add_argument("--frames", type=int, default=24, help="first frames of each clip")
+    parser.add_argument("--pack", default="mini")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--json", type=Path, required=True)
+    options = parser.parse_args()
+    device = torch.device(options.device)
+    autoencoder = Autoencoder(open_pack(options.pack), device)
+    rows: list[dict[str, Any]] = []
+    for clip in read_clips(options.clips, options.frames, autoencoder.pack.spec.resolution, device):
+        for steps, solver in product((int(s) for s in options.steps.split(",")), SOLVERS):
+            rows.append(_measure(autoencoder, clip, steps, solver))
+            tqdm.write(" ".join(f"{k}={v}" for k, v in rows[-1].items()))
+    options.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+
+
+def read_clips(folder: Path, frames: int, size: int, device: torch.device) -> list[Clip]:
+    """The first frames of every clip of a folder that has a face."""
+    detector, clips = FaceDetector(device), []
+    for path in sorted(p for p in folder.iterdir() if p.suffix in SUFFIXES):
+        whole = open_video(path)
+        first = np.stack([frame.to_rgb8() for frame in islice(whole, frames)])
+        source = ArraySource(first, whole.frame_rate)
+        try:
+            track = track_face(source, detector)
+        except InputError as error:
+            tqdm.write(f"{path.name}: {error}")
+            continue
+        facts = SourceFacts(path.name, source.size, source.frame_rate, len(track))
+        clips.append(Clip(path.name, aligned_crops(source, track, size), track, facts))
+    return clips
+
+
+def _measure(autoencoder: Autoencoder, clip: Clip, steps: int, solver: Solver) -> dict[str, Any]:
+    begun = time.perf_counter()
+    code = autoencoder.encode(clip.crops, clip.track, clip.facts, steps, solver)
+    again = ((autoencoder.reconstruct(code) + 1) / 2).clamp(0, 1)
+    seconds = time.perf_counter() - begun
+    usable = np.flatnonzero(clip.track.usable())
+    pairs = [
+        (clip.crops[i].permute(1, 2, 0).numpy() / 255.0, again[i].permute(1, 2, 0).double().numpy()) for i in usable
+    ]
+    ssim = [structural_similarity(a, b, channel_axis=2, data_range=1.0, gaussian_weights=True) for a, b in pairs]
+    psnr = [peak_signal_noise_ratio(a, b, data_range=1.0) for a, b in pairs]
+    path = len(autoencoder.pack.spec.schedule.levels(steps, code.start)) - 1
+    return {
+        "clip": clip.name,
+        "solver": solver,
+        "default": solver == autoencoder.pack.defaults.solver,
+        "steps": steps,
+        "ssim": round(float(np.mean(ssim)), 4),
+        "psnr": round(float(np.mean(psnr)), 2),
+        # up, down for the residual, and down once more here
+        "evaluations_per_frame": path * (4 if solver == "fixed_point" else 1) + 2 * path,
+        "seconds_per_frame": round(seconds / len(usable), 3),
+    }
+
+
+if __name__ == "__main__":
+    main()

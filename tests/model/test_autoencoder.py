@@ -1,0 +1,111 @@
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from dva.model.autoencoder import Autoencoder
+from dva.model.code import ClipCode, SourceFacts
+from dva.model.editing.attribute import attribute_edit
+from dva.model.errors import ModelFilesError, UsageError
+from dva.model.packs.pack import Pack
+from dva.model.types import FRAME_STATUS, FaceTrack
+from tiny import SIDE, tiny_pack
+
+FRAMES = 5
+MISSING = 3
+
+
+@pytest.fixture(scope="module")
+def pack(tmp_path_factory: pytest.TempPathFactory) -> Pack:
+    return tiny_pack(tmp_path_factory.mktemp("packs") / "tiny")
+
+
+@pytest.fixture(scope="module")
+def autoencoder(pack: Pack) -> Autoencoder:
+    return Autoencoder(pack, torch.device("cpu"))
+
+
+def track_of(frames: int) -> FaceTrack:
+    status = np.zeros(frames, np.uint8)
+    status[MISSING] = FRAME_STATUS.index("missing")
+    quads = np.tile(np.array([[0, 0], [0, 9], [9, 9], [9, 0]], float), (frames, 1, 1))
+    quads[MISSING] = np.nan
+    return FaceTrack(quads, np.zeros((frames, 5, 2)), status, np.ones(frames), (32, 32), Fraction(30000, 1001))
+
+
+@pytest.fixture(scope="module")
+def code(autoencoder: Autoencoder) -> ClipCode:
+    rng = torch.Generator().manual_seed(0)
+    crops = torch.randint(0, 256, (FRAMES, 3, SIDE, SIDE), dtype=torch.uint8, generator=rng)
+    return autoencoder.encode(crops, track_of(FRAMES), SourceFacts("clip.mp4", (32, 32), Fraction(30000, 1001), FRAMES))
+
+
+def test_unedited_code_decodes_to_no_difference_without_a_network(autoencoder: Autoencoder, code: ClipCode, monkeypatch):
+    monkeypatch.setattr(autoencoder.networks.unet, "forward", lambda *_: pytest.fail("evaluated the network"))
+    decoded = autoencoder.decode(code)
+    assert not decoded.difference.any()
+    assert not decoded.mask.any()
+
+
+def test_zero_strength_is_the_same_as_no_edit(autoencoder: Autoencoder, pack: Pack, code: ClipCode):
+    decoded = autoencoder.decode(code.with_edit(attribute_edit(pack, "Eyeglasses", 0.0, FRAMES)))
+    assert not decoded.difference.any()
+
+
+def test_residual_makes_reconstruction_exact(autoencoder: Autoencoder, code: ClipCode):
+    source = code.crops.float() / 127.5 - 1
+    usable = code.track.usable()
+    again = autoencoder.reconstruct(code) + code.residual.float()
+    assert (again - source)[usable].abs().max() < 2e-3  # half precision of the residual
+
+
+def test_edits_add_up_whatever_their_order(autoencoder: Autoencoder, pack: Pack, code: ClipCode):
+    a = attribute_edit(pack, "Eyeglasses", 0.7, FRAMES)
+    b = attribute_edit(pack, "Gray_Hair", -0.4, FRAMES)
+    ab = autoencoder.decode(code.with_edit(a).with_edit(b)).difference
+    ba = autoencoder.decode(code.with_edit(b).with_edit(a)).difference
+    torch.testing.assert_close(ab, ba, rtol=0, atol=1e-5)
+    halves = code.with_edit(attribute_edit(pack, "Eyeglasses", 0.35, FRAMES))
+    halves = halves.with_edit(attribute_edit(pack, "Eyeglasses", 0.35, FRAMES)).with_edit(b)
+    torch.testing.assert_close(autoencoder.decode(halves).difference, ab, rtol=0, atol=1e-5)
+
+
+def test_a_curve_edits_only_the_frames_where_it_is_not_zero(autoencoder: Autoencoder, pack: Pack, code: ClipCode):
+    curve = np.array([0, 0.5, 0, 0.5, 1], np.float32)
+    decoded = autoencoder.decode(code.with_edit(attribute_edit(pack, "eyeglasses", curve, FRAMES)))
+    changed = decoded.difference.flatten(1).any(1)
+    assert changed.tolist() == [False, True, False, False, True]  # frame 3 has no face
+    constant = autoencoder.decode(code.with_edit(attribute_edit(pack, "Eyeglasses", 0.5, FRAMES)))
+    torch.testing.assert_close(decoded.difference[1], constant.difference[1], rtol=0, atol=1e-5)
+
+
+def test_identity_is_the_mean_over_frames_with_a_face(autoencoder: Autoencoder, code: ClipCode):
+    usable = np.flatnonzero(code.track.usable())
+    singles = [autoencoder.networks.identity(code.crops[i : i + 1].float() / 127.5 - 1)[0] for i in usable]
+    torch.testing.assert_close(torch.stack(singles).mean(0), code.z_id, rtol=1e-4, atol=1e-5)
+
+
+def test_a_code_of_another_pack_is_refused(code: ClipCode, tmp_path: Path):
+    other = Autoencoder(tiny_pack(tmp_path / "other", seed=1), torch.device("cpu"))
+    with pytest.raises(ModelFilesError, match="made by pack tiny"):
+        other.decode(code)
+
+
+@pytest.mark.parametrize("steps", [1, 1001])
+def test_impossible_steps_are_refused(autoencoder: Autoencoder, code: ClipCode, steps: int):
+    with pytest.raises(UsageError, match="steps must lie between"):
+        autoencoder.encode(code.crops, code.track, code.source, steps)
+
+
+def test_crops_of_another_size_are_refused(autoencoder: Autoencoder, code: ClipCode):
+    with pytest.raises(UsageError, match="crops must be uint8"):
+        autoencoder.encode(code.crops[:, :, :8], code.track, code.source)
+
+
+def test_more_steps_reconstruct_better_by_plain_ddim(autoencoder: Autoencoder, code: ClipCode):
+    def error(steps: int) -> float:
+        encoded = autoencoder.encode(code.crops, code.track, code.source, steps, "ddim")
+        return float(encoded.residual.float().abs().mean())
+
+    assert error(200) < error(10)

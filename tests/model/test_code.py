@@ -1,0 +1,101 @@
+import dataclasses
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from dva.model.code import ClipCode, SourceFacts, load_code, save_code
+from dva.model.editing.attribute import IdentityEdit
+from dva.model.errors import InputError, ModelFilesError
+from dva.model.types import FaceTrack
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+
+@pytest.fixture
+def code() -> ClipCode:
+    frames, side = 4, 8
+    track = FaceTrack(
+        np.random.default_rng(0).random((frames, 4, 2)) * 30,
+        np.zeros((frames, 5, 2), np.float32),
+        np.zeros(frames, np.uint8),
+        np.ones(frames, np.float32),
+        (48, 64),
+        Fraction(24000, 1001),
+    )
+    edit = IdentityEdit("Bangs", "face+hair", torch.randn(6), np.linspace(0, 1, frames, dtype=np.float32))
+    return ClipCode(
+        pack_name="tiny",
+        pack_hash="ab" * 32,
+        solver="ddim",
+        steps=20,
+        start=600,
+        source=SourceFacts("shot.mov", (48, 64), Fraction(24000, 1001), frames),
+        track=track,
+        z_id=torch.randn(6),
+        z_lnd=torch.rand(frames, 102),
+        noise=torch.randn(frames, 3, side, side).half(),
+        crops=torch.randint(0, 256, (frames, 3, side, side), dtype=torch.uint8),
+        parsing=torch.zeros(frames, side, side, dtype=torch.uint8),
+        residual=torch.randn(frames, 3, side, side).half(),
+        edits=(edit,),
+    )
+
+
+def test_a_saved_code_comes_back_bit_for_bit(code: ClipCode, tmp_path: Path):
+    save_code(code, tmp_path / "clip.dva")
+    back = load_code(tmp_path / "clip.dva")
+    for name in ("z_id", "z_lnd", "noise", "crops", "parsing", "residual"):
+        assert torch.equal(getattr(back, name), getattr(code, name)), name
+    for name in ("quads", "landmarks", "status", "confidence"):
+        np.testing.assert_array_equal(getattr(back.track, name), getattr(code.track, name))
+    assert back.source == code.source
+    assert back.track.frame_rate == Fraction(24000, 1001)
+    assert (back.edits[0].name, back.edits[0].region) == ("Bangs", "face+hair")
+    assert torch.equal(back.edits[0].step, code.edits[0].step)
+    np.testing.assert_array_equal(back.edits[0].strength, code.edits[0].strength)
+    assert [p.name for p in tmp_path.iterdir()] == ["clip.dva"]
+
+
+def test_a_changed_byte_is_noticed(code: ClipCode, tmp_path: Path):
+    path = tmp_path / "clip.dva"
+    save_code(code, path)
+    data = bytearray(path.read_bytes())
+    data[-100] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(ModelFilesError, match="damaged"):
+        load_code(path)
+
+
+@pytest.mark.parametrize("keep", [0, 5, 300])
+def test_a_truncated_file_is_refused_in_a_sentence(code: ClipCode, tmp_path: Path, keep: int):
+    path = tmp_path / "clip.dva"
+    save_code(code, path)
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(ModelFilesError, match=r"clip\.dva"):
+        load_code(path)
+
+
+def test_a_later_format_is_refused(code: ClipCode, tmp_path: Path):
+    path = tmp_path / "clip.dva"
+    save_code(code, path)
+    with safe_open(path, framework="pt") as file:
+        metadata = file.metadata()
+    save_file(load_file(path), path, metadata | {"format_version": "2"})
+    with pytest.raises(ModelFilesError, match="version 2"):
+        load_code(path)
+
+
+def test_a_quad_that_is_no_number_is_refused(code: ClipCode, tmp_path: Path):
+    quads = code.track.quads.copy()
+    quads[1, 0, 0] = np.nan
+    broken = dataclasses.replace(code, track=dataclasses.replace(code.track, quads=quads))
+    save_code(broken, tmp_path / "clip.dva")
+    with pytest.raises(ModelFilesError, match="not a finite number"):
+        load_code(tmp_path / "clip.dva")
+
+
+def test_an_unwritable_place_is_said(code: ClipCode, tmp_path: Path):
+    with pytest.raises(InputError, match="cannot write"):
+        save_code(code, tmp_path / "nowhere" / "clip.dva")

@@ -1,0 +1,136 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+pytest.importorskip("numba")
+
+from dva.model.schedule import NoiseSchedule
+from dva.model.synth import ATTRIBUTES
+from dva.model.training.attributes import Directions, fit_directions, person_means
+from dva.model.training.augment import occlude, photometric, shift, shift_points
+from dva.model.training.data import Faces, load_faces, render_shard
+from dva.model.training.denoiser import Conditions, denoiser_loss
+from dva.model.training.identity import margin_softmax
+from torch import Tensor, nn
+
+SIZE = 16
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("faces")
+    for seed in (1, 2):
+        render_shard(folder / f"faces-{seed}.safetensors", 2, seed, SIZE)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def faces(shards: Path) -> Faces:
+    return load_faces(shards)
+
+
+def test_the_same_seed_renders_the_same_shard(shards: Path, tmp_path: Path):
+    render_shard(tmp_path / "again.safetensors", 2, 1, SIZE)
+    assert (tmp_path / "again.safetensors").read_bytes() == (shards / "faces-1.safetensors").read_bytes()
+
+
+def test_a_pair_differs_in_its_attribute_and_comes_from_two_people(faces: Faces):
+    without, with_it, attribute = faces.pairs.unbind(1)
+    has = faces.attributes()
+    rows = torch.arange(len(faces.pairs))
+    assert not has[without][rows, attribute].any()
+    assert has[with_it][rows, attribute].all()
+    assert (faces.person[without] != faces.person[with_it]).all()
+
+
+def test_pictures_of_one_person_share_their_vector(faces: Faces):
+    for person in faces.person.unique():
+        vectors = faces.vectors[faces.person == person]
+        assert (vectors == vectors[0]).all()
+
+
+def test_no_strength_is_no_augmentation(faces: Faces):
+    x = faces.images[:4].float() / 127.5 - 1
+    torch.testing.assert_close(photometric(x, torch.Generator().manual_seed(0), 0.0), x, atol=3e-3, rtol=0)
+    assert torch.equal(occlude(x, torch.Generator().manual_seed(0), share=0.0), x)
+
+
+def test_points_move_with_the_picture():
+    x = torch.full((8, 3, 65, 65), -1.0)
+    x[:, :, 20:23, 40:43] = 1.0
+    points = torch.tensor([[41.5 / 65, 21.5 / 65]]).expand(8, 1, 2)
+    moved, old_from_new = shift(x, torch.Generator().manual_seed(3), 0.04)
+    weight = (moved[:, 0] + 1) / 2
+    ys, xs = torch.meshgrid(torch.arange(65) + 0.5, torch.arange(65) + 0.5, indexing="ij")
+    total = weight.sum((1, 2))
+    centre = torch.stack([(weight * xs).sum((1, 2)), (weight * ys).sum((1, 2))], 1) / total[:, None] / 65
+    torch.testing.assert_close(shift_points(points, old_from_new)[:, 0], centre, atol=0.006, rtol=0)
+
+
+def test_margin_softmax_is_cross_entropy_with_the_right_cosine_lowered():
+    z = nn.functional.normalize(torch.randn(5, 4), dim=1)
+    centres, person = torch.randn(7, 4), torch.tensor([0, 3, 6, 3, 1])
+    unit = centres / centres.norm(dim=1, keepdim=True)
+    total = 0.0
+    for row, right in zip(z, person.tolist(), strict=True):
+        cosines = [float(row @ unit[k]) - (0.25 if k == right else 0.0) for k in range(7)]
+        scores = torch.tensor([24 * c for c in cosines])
+        total -= float(scores[right] - scores.logsumexp(0))
+    assert float(margin_softmax(z, centres, person)) == pytest.approx(total / 5, rel=1e-4)
+
+
+def test_person_means_average_over_the_person():
+    z = torch.tensor([[1.0, 0], [3, 2], [5, 5]])
+    torch.testing.assert_close(person_means(z, torch.tensor([0, 0, 1])), torch.tensor([[2.0, 1], [2, 1], [5, 5]]))
+
+
+def test_the_direction_of_an_attribute_is_found_where_it_was_put(faces: Faces):
+    rng = torch.Generator().manual_seed(0)
+    hidden = torch.randn(len(ATTRIBUTES), 40, generator=rng)
+    signs = (torch.rand(600, len(ATTRIBUTES), generator=rng) < 0.5).float()
+    z = (2 * signs - 1) @ hidden + 0.5 * torch.randn(600, 40, generator=rng)
+    vectors = torch.cat([2 * signs - 1, torch.zeros(600, 3)], 1)
+    made = replace(faces, vectors=vectors, pairs=torch.tensor([[0, 1, 0]]))
+    found = fit_directions(z, made)
+    right = ((((z - found.mean) / found.std) @ found.directions.T + found.biases > 0) == (signs > 0.5)).float().mean()
+    assert right > 0.97
+
+
+class Oracle(nn.Module):
+    """Knows the clean picture: predicts v from it exactly."""
+
+    def __init__(self, x0: Tensor) -> None:
+        super().__init__()
+        self.x0 = x0
+        self.alpha_bar = torch.from_numpy(NoiseSchedule().alpha_bar()).float()
+
+    def forward(self, x: Tensor, t: Tensor, z_id: Tensor, z_lnd: Tensor) -> Tensor:
+        a = self.alpha_bar[t][:, None, None, None]
+        return (a.sqrt() * x - self.x0) / (1 - a).sqrt()
+
+
+def test_a_network_that_knows_the_picture_has_no_loss(faces: Faces):
+    flat = torch.full_like(faces.images, 128)
+    still = replace(faces, images=flat)
+    d = 5
+    directions = Directions(torch.randn(26, d), torch.zeros(26), torch.zeros(d), torch.ones(d), torch.ones(26))
+    z = torch.randn(len(flat), d)
+    known = Conditions(z, z, directions)
+    blind = denoiser_loss(Oracle(torch.zeros(1)), still, known, NoiseSchedule(), 8, torch.Generator().manual_seed(0))
+    assert blind["total"] > 0.01
+
+    class Seeing(Oracle):
+        """The camera tints the flat picture; what it saw can be read from the mean of x0 implied at low noise."""
+
+        def forward(self, x: Tensor, t: Tensor, z_id: Tensor, z_lnd: Tensor) -> Tensor:
+            seen.append((x, t))
+            return super().forward(x, t, z_id, z_lnd)
+
+    seen: list[tuple[Tensor, Tensor]] = []
+    losses = denoiser_loss(Seeing(torch.zeros(1)), still, known, NoiseSchedule(), 8, torch.Generator().manual_seed(0))
+    x, t = seen[0]
+    assert len(x) == 8
+    assert torch.equal(t[:2], t[2:4])  # the two noise draws of one picture share their time (paper, eq. 7)
+    assert losses["reg"] == pytest.approx(0.0, abs=1e-5)  # both draws imply the same picture
