@@ -102,7 +102,7 @@ def save_code(code: ClipCode, path: Path) -> None:
     try:
         save_file(tensors, part, {"format_version": str(FORMAT_VERSION), "code": json.dumps(facts)})
         part.replace(path)
-    except OSError as error:
+    except (OSError, SafetensorError) as error:
         part.unlink(missing_ok=True)
         raise InputError(f"cannot write {path} ({error}); choose another place") from error
 

@@ -14,7 +14,7 @@ ARROWS = {
     "dva_plugin": ("dva_plugin", "model"),
     "dva_plugin/graph.py": ("dva_plugin", "model", "nodes"),
     "model": ("model",),
-    "benchmarks": ("dva_plugin", "model"),
+    "benchmarks": ("benchmarks", "dva_plugin", "model"),
 }
 OUR_NAMES = {"benchmarks", "dva", "dva_plugin", "installer", "model", "nodes", "tests"}
 FOREIGN_TO_MODEL = {"argparse", "comfy", "comfy_api", "folder_paths", "PySide6", "appdirs"}

@@ -11,6 +11,8 @@ from .mesh import AZIMUTH, HAIR, MeshBuilder, grid, ripple, shell, step, texture
 
 BALD_CROWN = 3.0
 """A hairline above every head."""
+UNDER_HAT = 0.36
+"""Height from which a hat presses the hair down."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,8 @@ def hair_thickness(cut: Haircut, points: FloatArray, inside: FloatArray) -> Floa
     if cut.bangs:
         around = np.abs(AZIMUTH)
         thick = thick + 0.035 * step(0, 0.06, inside) * step(np.radians(62), np.radians(40), around)
+    if cut.hat:
+        thick = np.where(y > UNDER_HAT, np.minimum(thick, 0.05), thick)  # pressed down, or it would grow through
     return np.maximum(thick + 0.012, 0.004)
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from dva.model.packs.pack import FILES, Networks, Pack, load_pack, spec_from_json
 from safetensors.torch import save_file
+
+from dva.model.packs.pack import FILES, Networks, Pack, load_pack, spec_from_json
 
 SIDE = 16
 FACTS: dict[str, Any] = {

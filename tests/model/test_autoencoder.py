@@ -4,13 +4,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tiny import SIDE, tiny_pack
+
 from dva.model.autoencoder import Autoencoder
 from dva.model.code import ClipCode, SourceFacts
 from dva.model.editing.attribute import attribute_edit
 from dva.model.errors import ModelFilesError, UsageError
 from dva.model.packs.pack import Pack
 from dva.model.types import FRAME_STATUS, FaceTrack
-from tiny import SIDE, tiny_pack
 
 FRAMES = 5
 MISSING = 3
@@ -41,7 +42,9 @@ def code(autoencoder: Autoencoder) -> ClipCode:
     return autoencoder.encode(crops, track_of(FRAMES), SourceFacts("clip.mp4", (32, 32), Fraction(30000, 1001), FRAMES))
 
 
-def test_unedited_code_decodes_to_no_difference_without_a_network(autoencoder: Autoencoder, code: ClipCode, monkeypatch):
+def test_unedited_code_decodes_to_no_difference_without_a_network(
+    autoencoder: Autoencoder, code: ClipCode, monkeypatch
+):
     monkeypatch.setattr(autoencoder.networks.unet, "forward", lambda *_: pytest.fail("evaluated the network"))
     decoded = autoencoder.decode(code)
     assert not decoded.difference.any()

@@ -5,12 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
 from dva.model.code import ClipCode, SourceFacts, load_code, save_code
 from dva.model.editing.attribute import IdentityEdit
 from dva.model.errors import InputError, ModelFilesError
 from dva.model.types import FaceTrack
-from safetensors import safe_open
-from safetensors.torch import load_file, save_file
 
 
 @pytest.fixture

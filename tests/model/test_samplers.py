@@ -1,5 +1,7 @@
 import pytest
 import torch
+from torch import Tensor
+
 from dva.model.samplers import (
     ddim_decode,
     ddim_encode,
@@ -10,7 +12,6 @@ from dva.model.samplers import (
     x0_from_eps,
 )
 from dva.model.schedule import NoiseSchedule
-from torch import Tensor
 
 LEVELS = NoiseSchedule().levels(20)
 

@@ -5,11 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+
 from dva.model.packs.published_names import unet_names
 from dva.model.unet import UNet, UNetSpec
 
 GOLDEN = Path(__file__).resolve().parents[3] / "shared" / "golden"
-SMALL = UNetSpec(resolution=16, width=8, multipliers=(1, 2), attention=(8,), groups=4, time_dim=8, face_dim=8, dropout=0)
+SMALL = UNetSpec(
+    resolution=16, width=8, multipliers=(1, 2), attention=(8,), groups=4, time_dim=8, face_dim=8, dropout=0
+)
 
 
 def perturbed(unet: UNet) -> UNet:

@@ -3,9 +3,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tiny import tiny_pack
+
 from dva.model.editing.attribute import attribute_edit, edited_identity, total_step, widest_region
 from dva.model.errors import UsageError
-from tiny import tiny_pack
 
 D = 6
 

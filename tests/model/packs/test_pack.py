@@ -2,10 +2,11 @@ import json
 from pathlib import Path
 
 import pytest
-from dva.model.errors import ModelFilesError
-from dva.model.packs.pack import load_pack
 from safetensors.torch import load_file, save_file
 from tiny import write_tiny_pack
+
+from dva.model.errors import ModelFilesError
+from dva.model.packs.pack import load_pack
 
 
 def test_a_pack_loads_with_frozen_networks_in_eval_mode(tmp_path: Path):
@@ -46,7 +47,11 @@ def test_a_missing_weight_file_is_named(tmp_path: Path):
 
 @pytest.mark.parametrize(
     ("changes", "message"),
-    [({"format_version": 2}, "format version 2"), ({"unet": {"depth": 3}}, "malformed"), ({"schedule": 3}, "malformed")],
+    [
+        ({"format_version": 2}, "format version 2"),
+        ({"unet": {"depth": 3}}, "malformed"),
+        ({"schedule": 3}, "malformed"),
+    ],
 )
 def test_a_pack_json_that_does_not_fit_is_refused(tmp_path: Path, changes: dict, message: str):
     with pytest.raises(ModelFilesError, match=message):

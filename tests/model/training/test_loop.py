@@ -2,10 +2,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor, nn
+
 from dva.model.errors import ModelFilesError
 from dva.model.training.loop import Plan, train
 from dva.model.types import Progress
-from torch import Tensor, nn
 
 TRUTH = torch.tensor([[1.0, -2.0, 0.5]])
 
@@ -23,7 +24,7 @@ def fit_line(network: nn.Module, rng: torch.Generator) -> dict[str, Tensor]:
 PLAN = Plan(steps=40, rate=0.05, warmup=5, decay=0.0, ema=0.9)
 
 
-class Stopped(Exception):
+class StoppedError(Exception):
     pass
 
 
@@ -32,9 +33,9 @@ def test_a_training_killed_midway_and_resumed_gives_the_undisturbed_network(tmp_
 
     def stop_at_17(progress: Progress) -> None:
         if progress.done == 17:
-            raise Stopped
+            raise StoppedError
 
-    with pytest.raises(Stopped):
+    with pytest.raises(StoppedError):
         train(line(), fit_line, PLAN, tmp_path / "cut.safetensors", stop_at_17)
     resumed = train(line(seed=1), fit_line, PLAN, tmp_path / "cut.safetensors")
     for a, b in zip(whole.network.parameters(), resumed.network.parameters(), strict=True):
