@@ -2,9 +2,9 @@
 
     python -m benchmarks.edits --judge judge.ema.safetensors [--pack mini] [--clips 64] --json OUT [--sheet PNG]
 
-For each attribute and sign: in how many clips the judge's probability crosses 0.5 or moves by 0.3, how far the other
-attributes drift, which share of the true change (the same head rendered with the attribute toggled) was made, and how
-much changed outside the region that truly changes.
+Default: every attribute added, and No_Beard taken away, which is a beard. For each edit: in how many clips the judge's
+probability crosses 0.5 or moves by 0.3, how far the other attributes drift, which share of the true change (the same
+head rendered with the attribute toggled) was made, and how much changed outside the region of true change.
 """
 
 import argparse
@@ -37,7 +37,7 @@ class Row:
     """One attribute in one direction over all its clips."""
 
     attribute: str
-    sign: int
+    strength: float
     clips: int
     success: float
     before: float
@@ -67,13 +67,12 @@ def main() -> None:
     judge.eval()
     clips = _encode(autoencoder, judge, options.people, options.frames)
     rows, pictures = [], []
-    names = options.attribute or [a.name for a in pack.attributes]
-    for name in tqdm(names, desc="attributes"):
-        for sign in (1, -1):
-            row, strip = _measure(autoencoder, judge, clips, (name, sign, options.strength), options.clips)
-            rows.append(row)
-            pictures.append(strip)
-            tqdm.write(_line(row))
+    edits = options.edit or [(a.name, 1.0) for a in pack.attributes] + [("No_Beard", -1.0)]
+    for edit in tqdm(edits, desc="edits"):
+        row, strip = _measure(autoencoder, judge, clips, edit, options.clips)
+        rows.append(row)
+        pictures.append(strip)
+        tqdm.write(_line(row))
     options.json.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n", encoding="utf-8")
     if options.sheet:
         height = max(p.shape[0] for p in pictures)
@@ -85,15 +84,19 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pack", default="mini")
     parser.add_argument("--judge", type=Path, required=True)
-    parser.add_argument("--people", type=int, default=220, help="pool that clips are drawn from")
+    parser.add_argument("--people", type=int, default=200, help="pool that clips are drawn from")
     parser.add_argument("--clips", type=int, default=64, help="clips an attribute")
-    parser.add_argument("--frames", type=int, default=3)
-    parser.add_argument("--strength", type=float, default=1.0)
-    parser.add_argument("--attribute", action="append")
+    parser.add_argument("--frames", type=int, default=2)
+    parser.add_argument("--edit", type=_edit, action="append", metavar="NAME=STRENGTH")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--json", type=Path, required=True)
     parser.add_argument("--sheet", type=Path)
     return parser.parse_args()
+
+
+def _edit(text: str) -> tuple[str, float]:
+    name, _, strength = text.partition("=")
+    return name, float(strength)
 
 
 @torch.no_grad()
@@ -113,15 +116,16 @@ def _encode(autoencoder: Autoencoder, judge: Judge, people: int, frames: int) ->
 
 
 def _measure(
-    autoencoder: Autoencoder, judge: Judge, clips: list[Encoded], edit: tuple[str, int, float], most: int
+    autoencoder: Autoencoder, judge: Judge, clips: list[Encoded], edit: tuple[str, float], most: int
 ) -> tuple[Row, np.ndarray]:
-    name, sign, strength = edit
+    name, strength = edit
+    sign = 1 if strength > 0 else -1
     fit = [e for e in clips if (e.clip.lacks(name) if sign > 0 else e.clip.has(name))][:most]
     index = ATTRIBUTES.index(name)
     others = _others(name)
     numbers, strip = [], []
     for e in fit:
-        code = e.code.with_edit(attribute_edit(autoencoder.pack, name, sign * strength, len(e.code)))
+        code = e.code.with_edit(attribute_edit(autoencoder.pack, name, strength, len(e.code)))
         source = e.clip.crops.float() / 255
         # The whole crop is judged, without the mask: what lies outside the true region counts as change outside.
         edited = source + autoencoder.decode(code).difference
@@ -144,7 +148,7 @@ def _measure(
         if strip
         else np.zeros((1, 192, 3), np.uint8)
     )
-    return Row(name, sign, len(fit), *(round(float(m), 3) for m in means)), _bytes(picture)
+    return Row(name, strength, len(fit), *(round(float(m), 3) for m in means)), _bytes(picture)
 
 
 def _bytes(picture: Tensor) -> np.ndarray:
@@ -160,7 +164,7 @@ def _others(name: str) -> Tensor:
 
 def _line(row: Row) -> str:
     return (
-        f"{row.attribute:<18}{row.sign:+d} clips {row.clips:3d} success {row.success:.2f} "
+        f"{row.attribute:<18}{row.strength:+.1f} clips {row.clips:3d} success {row.success:.2f} "
         f"p {row.before:.2f} -> {row.after:.2f} (truth {row.truth:.2f}) "
         f"drift {row.drift:.3f} ({row.drift_of_truth:.3f}) share {row.share:.2f} outside {row.outside:.1f}/255"
     )

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -20,7 +22,7 @@ def test_levels_rise_from_clean_to_the_start_in_even_steps(steps: int, start: in
     assert len(levels) - 1 == max(1, round(steps * start / 1000))
     gaps = np.diff([level.t for level in levels[1:]])
     assert gaps.size == 0 or (gaps.min() >= 1 and gaps.max() - gaps.min() <= 1)
-    assert all(a.alpha_bar > b.alpha_bar for a, b in zip(levels[:-1], levels[1:], strict=True))
+    assert all(a.alpha_bar > b.alpha_bar for a, b in pairwise(levels))
 
 
 def test_published_levels_are_every_nth_time_from_zero():
