@@ -143,11 +143,7 @@ def _measure(
         if len(strip) < 6:
             strip.append(torch.cat([source[0], edited[0].clamp(0, 1), truth[0]], 2))
     means = np.array(numbers, float).mean(0) if numbers else np.full(8, np.nan)
-    picture = (
-        (torch.cat(strip, 1).permute(1, 2, 0).numpy() * 255).astype(np.uint8)
-        if strip
-        else np.zeros((1, 192, 3), np.uint8)
-    )
+    picture = torch.cat(strip, 1) if strip else torch.zeros(3, 1, 192)
     return Row(name, strength, len(fit), *(round(float(m), 3) for m in means)), _bytes(picture)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from ..model.errors import DvaError, Interrupted, UsageError
 from .console import ConsoleProgress, complain, say
 from .forge import add_forge
+from .host import DEVICE_NAMES, choose_device
 from .manifest import read_manifest
 
 
@@ -65,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_model_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pack", default="mini", help="pack name or folder (default mini)")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (default auto)")
+    parser.add_argument("--device", choices=DEVICE_NAMES, default="auto", help="where to compute (default auto)")
 
 
 def _strength(text: str) -> tuple[str, float]:
@@ -86,7 +87,6 @@ def _version() -> str:
 def _edit(options: argparse.Namespace) -> None:
     import torch
 
-    from .host import choose_device
     from .jobs import EditRequest, edit_file
     from .packs import open_pack
 
@@ -126,7 +126,6 @@ def _attributes(options: argparse.Namespace) -> None:
 
 def _demo(options: argparse.Namespace) -> None:
     from .demo import run_demo
-    from .host import choose_device
     from .packs import open_pack
 
     run_demo(open_pack(options.pack), choose_device(options.device), options.output)

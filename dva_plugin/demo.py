@@ -97,7 +97,7 @@ def _rendered() -> ByteArray:
     for name in ("Eyeglasses", "Wearing_Hat"):
         identity = toggle(identity, name, value=False, rng=rng)
     head, scene = build_head(identity), sample_scene(rng)
-    motions = talking(rng, FRAMES, FRAME_RATE)
+    motions = talking(rng, FRAMES, float(FRAME_RATE))
     return np.stack([render_frame(head, motion, scene, SIDE, SIDE, 0.55 * SIDE).image for motion in motions])
 
 

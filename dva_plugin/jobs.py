@@ -13,7 +13,8 @@ from ..model.editing.attribute import attribute_edit
 from ..model.errors import InputError, UsageError
 from ..model.faces.align import aligned_bytes
 from ..model.faces.detect import FaceDetector
-from ..model.faces.paste import paste, region_alpha
+from ..model.faces.paste import paste
+from ..model.faces.region import region_alpha
 from ..model.faces.track import track_face
 from ..model.packs.pack import Pack
 from ..model.types import FaceTrack, OnProgress, Progress, ignore_progress

@@ -1,7 +1,7 @@
 """Training the denoiser: the paper's two losses on single pictures, and targets that differ from their source.
 
-Half of a batch is ordinary: one picture, two noise draws, L_simple on both and L_reg between the two implied clean
-pictures inside the face (paper, eq. 6 and 7). The other half is paired: x_t comes from one picture, z_face and the
+A quarter of a batch is the paper's: one picture, two noise draws, L_simple on both and L_reg between the two implied
+clean pictures inside the face (paper, eq. 6 and 7). The rest is paired: x_t comes from one picture, z_face and the
 target from its toggled twin. Only a renderer can give the twin, and it makes z_face decide where noise would not.
 """
 
@@ -26,6 +26,8 @@ LANDMARK_ERROR = 0.006
 """Spread of the noise on training landmarks, in crop sides: about what the landmark encoder leaves."""
 CHANGED = 0.12
 """A pixel counts as changed between twins from this difference on, in signed units."""
+FEWEST = 24
+"""Pixels below which a change's weight falls off: a pair whose change is hidden should not shout."""
 
 
 class Denoiser(nn.Module):
@@ -75,11 +77,11 @@ def standardise(code: FaceCode, conditions: Conditions, faces: Faces) -> None:
 def denoiser_loss(
     network: nn.Module, faces: Faces, conditions: Conditions, schedule: NoiseSchedule, batch: int, rng: torch.Generator
 ) -> Losses:
-    """L_simple + L_reg on batch / 4 pictures twice, the paired loss on batch / 2 pairs: batch rows in one pass."""
+    """L_simple + L_reg on batch / 8 pictures twice, the paired loss on 3 / 4 batch pairs: batch rows in one pass."""
     alpha_bar = torch.from_numpy(schedule.alpha_bar()).float()
-    single = _singles(faces, conditions, batch // 4, rng)
-    pair = _pairs(faces, conditions, batch // 2, rng)
-    t_single, t_pair = _times(batch // 4, 0, rng), _times(batch // 2, 120, rng)
+    single = _singles(faces, conditions, batch // 8, rng)
+    pair = _pairs(faces, conditions, 3 * batch // 4, rng)
+    t_single, t_pair = _times(len(single.source), 0, rng), _times(len(pair.source), 120, rng)
     source = torch.cat([single.source, single.source, pair.source])
     target = torch.cat([single.target, single.target, pair.target])
     t = torch.cat([t_single, t_single, t_pair])
@@ -93,12 +95,18 @@ def denoiser_loss(
     error = (v - v_true).abs()
     n = len(single.source)
     simple = error[: 2 * n].mean()
-    changed = ((pair.source - pair.target).abs().amax(1, keepdim=True) > CHANGED).float()
-    paired = (error[2 * n :] * (1 + 3 * changed)).mean()
+    paired = _paired_loss(error[2 * n :], pair)
     x0 = a.sqrt() * x - (1 - a).sqrt() * v
     reg = ((x0[:n] - x0[n : 2 * n]).abs() * single.mask).mean()
     share = _share_made(x0[2 * n :].detach(), pair)
     return {"total": simple + 0.5 * reg + paired, "simple": simple, "reg": reg, "paired": paired, "share": share}
+
+
+def _paired_loss(error: Tensor, pair: Batch) -> Tensor:
+    """Mean error everywhere, and again where the twins differ, so that a lip weighs as much as a head of hair."""
+    changed = ((pair.source - pair.target).abs().amax(1, keepdim=True) > CHANGED).float()
+    inside = (error * changed).mean(1).sum((1, 2)) / changed[:, 0].sum((1, 2)).clamp(min=FEWEST)
+    return error.mean() + 0.7 * inside.mean()
 
 
 def _share_made(x0: Tensor, pair: Batch) -> Tensor:
@@ -114,7 +122,7 @@ def _times(count: int, lowest: int, rng: torch.Generator) -> Tensor:
     """Integer times, most of them below 700, where decoding from the middle of the chain happens."""
     low = torch.randint(lowest, 700, (count,), generator=rng)
     high = torch.randint(700, TRAIN_STEPS, (count,), generator=rng)
-    return torch.where(torch.rand(count, generator=rng) < 0.75, low, high)
+    return torch.where(torch.rand(count, generator=rng) < 0.85, low, high)
 
 
 def _singles(faces: Faces, conditions: Conditions, count: int, rng: torch.Generator) -> Batch:

@@ -56,6 +56,8 @@ def write_tiny_pack(folder: Path, seed: int = 0, **changes: Any) -> Path:
     for parameter in networks.parameters():  # zero-initialised layers would hide mistakes
         if parameter.ndim > 1:
             torch.nn.init.normal_(parameter, std=0.5 / parameter[0].numel() ** 0.5)
+    with torch.no_grad():
+        networks.parser.scores.bias[1] = 9.0  # all is skin, so that edits have a region
     state = {n: t.contiguous() for n, t in networks.state_dict().items()}
     denoiser = {n: t for n, t in state.items() if n.startswith(("unet.", "face_code."))}
     tables = {

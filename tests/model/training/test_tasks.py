@@ -124,9 +124,9 @@ def test_the_paper_loss_sees_one_picture_under_two_noises(faces: Faces):
     z = torch.randn(len(faces.images), d)
     oracle = Oracle(torch.zeros(1))  # always answers with a grey picture
     known = Conditions(z, z, directions)
-    losses = denoiser_loss(oracle, faces, known, NoiseSchedule(), 8, torch.Generator().manual_seed(0))
+    losses = denoiser_loss(oracle, faces, known, NoiseSchedule(), 16, torch.Generator().manual_seed(0))
     x, t = oracle.seen
-    assert len(x) == 8
+    assert len(x) == 16
     assert torch.equal(t[:2], t[2:4])
     assert not torch.equal(x[:2], x[2:4])
     assert losses["reg"] == pytest.approx(0.0, abs=1e-4)  # it implies the same picture for both draws
