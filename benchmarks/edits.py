@@ -137,7 +137,8 @@ def _measure(
         rest = 1 - region
         outside = float(((edited - source).abs() * rest).sum() / (3 * rest.sum()).clamp(min=1)) * 255
         p0, p1, pt = float(e.verdict[index]), float(after[index]), float(true[index])
-        won = sign * (p1 - 0.5) >= 0 or sign * (p1 - p0) >= 0.3
+        # Only what lay on the other side can cross: a judge that is wrong beforehand is no success of the edit.
+        won = sign * (p0 - 0.5) < 0 <= sign * (p1 - 0.5) or sign * (p1 - p0) >= 0.3
         drift = float((after - e.verdict).abs()[others].mean())
         numbers.append([won, p0, p1, pt, drift, float((true - e.verdict).abs()[others].mean()), share, outside])
         if len(strip) < 6:

@@ -5,10 +5,11 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import NoReturn
 
-from ..model.errors import DvaError, Interrupted, UsageError
+from ..model.errors import DeviceError, DvaError, InputError, Interrupted, UsageError
 from .console import ConsoleProgress, complain, say
-from .forge import add_forge
+from .forge import add_forge_steps, seed_number
 from .host import DEVICE_NAMES, choose_device
 from .manifest import read_manifest
 
@@ -21,18 +22,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, Interrupted):
         complain("stopped; nothing was left half-written")
         return Interrupted.exit_code
-    except DvaError as error:
-        complain(str(error))
-        return error.exit_code
     except BrokenPipeError:
         return 0
+    except (DvaError, OSError, MemoryError, ImportError) as error:
+        problem = _in_our_words(error)
+        complain(str(problem))
+        return problem.exit_code
     return 0
+
+
+def _in_our_words(error: Exception) -> DvaError:
+    """What the system or Python itself reports (a full disk, a missing package), as one of our sentences."""
+    match error:
+        case DvaError():
+            return error
+        case ImportError():
+            return DvaError(
+                f"a Python package that dva needs cannot be loaded by {sys.executable} ({error}); "
+                "run `python installer demo` once, or install what requirements.txt names"
+            )
+        case OSError():
+            where = f"{error.filename}: " if error.filename else ""
+            reason = error.strerror or error
+            return InputError(f"{where}{reason}; check the path, the permissions and the space on the disk")
+        case _:
+            return DeviceError("there is too little memory on this computer; edit the clip in shorter pieces")
 
 
 class _Parser(argparse.ArgumentParser):
     """Reports a wrong option as our own error, so that there is one way out."""
 
-    def error(self, message: str) -> None:
+    def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message}; see {self.prog} --help")
 
 
@@ -50,17 +70,20 @@ def _parser() -> argparse.ArgumentParser:
     edit.add_argument("--steps", type=int, help="network steps, 2 to 1000 (default: the pack's)")
     edit.add_argument("--person", choices=["largest"], default="largest", help="whose face")
     edit.add_argument("--codec", choices=["auto", "h264", "ffv1"], default="auto", help="auto: by OUT's suffix")
-    edit.add_argument("--seed", type=int, default=0, help="for whatever is drawn at random (default 0)")
+    edit.add_argument(
+        "--code", type=Path, metavar="FILE", help="keep the encoded clip here (.dva) and use it next time"
+    )
+    edit.add_argument("--seed", type=seed_number, default=0, help="for whatever is drawn at random (default 0)")
     _add_model_options(edit)
     edit.set_defaults(run=_edit)
     attributes = commands.add_parser("attributes", help="list what the pack can edit")
     attributes.add_argument("--pack", default="mini", help="pack name or folder (default mini)")
     attributes.set_defaults(run=_attributes)
     demo = commands.add_parser("demo", help="make two short clips, edit them, and show before and after")
-    demo.add_argument("-o", "--output", type=Path, help="folder to write to (default: dva-demo beside the plugin)")
+    demo.add_argument("-o", "--output", type=Path, help="folder to write to (default: ./demo)")
     _add_model_options(demo)
     demo.set_defaults(run=_demo)
-    add_forge(commands)
+    add_forge_steps(commands.add_parser("forge", help="make a pack from faces made by code"))
     return parser
 
 
@@ -92,7 +115,13 @@ def _edit(options: argparse.Namespace) -> None:
 
     torch.manual_seed(options.seed)
     request = EditRequest(
-        options.source, options.output, tuple(options.attribute), options.steps, options.person, options.codec
+        source=options.source,
+        target=options.output,
+        attributes=tuple(options.attribute),
+        steps=options.steps,
+        person=options.person,
+        codec=options.codec,
+        code=options.code,
     )
     device = choose_device(options.device)
     pack = open_pack(options.pack)

@@ -2,6 +2,7 @@
 
 import sys
 from types import TracebackType
+from typing import NoReturn
 
 from tqdm import tqdm
 
@@ -12,7 +13,7 @@ class ConsoleProgress:
     """An OnProgress that draws one bar a stage."""
 
     def __init__(self, *, text_changes: bool = False) -> None:
-        self._bar: tqdm[int] | None = None
+        self._bar: tqdm[NoReturn] | None = None
         self._stage = ""
         self._text_changes = text_changes
 
@@ -23,16 +24,20 @@ class ConsoleProgress:
         self._close()
 
     def __call__(self, progress: Progress) -> None:
-        if self._bar is None or (progress.stage != self._stage and not self._text_changes):
-            self._close()
-            self._bar = tqdm(
-                total=progress.total, desc=progress.stage, file=sys.stderr, dynamic_ncols=True, mininterval=0.5
-            )
-            self._bar.initial = self._bar.n = progress.done if self._text_changes else 0
-            self._stage = progress.stage
+        bar = self._bar
+        if bar is None or (progress.stage != self._stage and not self._text_changes):
+            bar = self._open(progress)
         if self._text_changes:
-            self._bar.set_description_str(progress.stage, refresh=False)
-        self._bar.update(progress.done - self._bar.n)
+            bar.set_description_str(progress.stage, refresh=False)
+        bar.update(progress.done - bar.n)
+
+    def _open(self, progress: Progress) -> "tqdm[NoReturn]":
+        """A new bar; one whose text changes may go on from the middle, and its ETA counts from there."""
+        self._close()
+        begun = progress.done if self._text_changes else 0
+        bar = tqdm(total=progress.total, desc=progress.stage, initial=begun, dynamic_ncols=True, mininterval=0.5)
+        self._bar, self._stage = bar, progress.stage
+        return bar
 
     def _close(self) -> None:
         if self._bar is not None:

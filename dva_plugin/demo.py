@@ -21,7 +21,6 @@ from ..model.types import ByteArray
 from ..model.video import ArraySource, open_video, write_video
 from .console import ConsoleProgress, say
 from .jobs import EditRequest, edit_file
-from .manifest import ROOT
 
 FRAME_RATE = Fraction(24)
 FRAMES = 36
@@ -39,8 +38,8 @@ class Show:
 
 
 def run_demo(pack: Pack, device: torch.device, folder: Path | None = None) -> None:
-    """Make the clips, edit each, and write clips and contact sheets into a folder."""
-    folder = ROOT / "demo" if folder is None else folder
+    """Make the clips, edit each, and write clips and contact sheets into a folder, `demo` where none is named."""
+    folder = (folder or Path("demo")).absolute()
     folder.mkdir(parents=True, exist_ok=True)
     for show in SHOWS:
         say(f"{show.name}: {show.about}")
@@ -48,11 +47,13 @@ def run_demo(pack: Pack, device: torch.device, folder: Path | None = None) -> No
         frames = show.make()
         clip = ArraySource(frames, FRAME_RATE)
         write_video(source, clip, clip)
+        source.with_suffix(".dva").unlink(missing_ok=True)
         for edits in show.edits:
             label = "_".join(f"{name}{strength:+g}" for name, strength in edits)
             edited = folder / f"{show.name}_{label}.mkv"
+            request = EditRequest(source, edited, edits, code=source.with_suffix(".dva"))
             with ConsoleProgress() as progress:
-                edit_file(EditRequest(source, edited, edits), pack, device, progress)
+                edit_file(request, pack, device, progress)
             sheet = _show_both(frames, edited)
             say(f"  {label}: before | after in {sheet}")
 

@@ -2,19 +2,20 @@
 
 import argparse
 import math
+from dataclasses import replace
 from pathlib import Path
 
 from .console import ConsoleProgress, say
+from .host import DEVICE_NAMES, choose_device
 
 
-def add_forge(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the forge command and its own subcommands."""
-    forge = commands.add_parser("forge", help="make a pack from faces made by code")
+def add_forge_steps(forge: argparse.ArgumentParser) -> None:
+    """Give the forge command its own subcommands."""
     steps = forge.add_subparsers(dest="step", required=True)
     render = steps.add_parser("render", help="render one shard of faces")
     render.add_argument("shard", type=Path, help="file to write, *.safetensors")
     render.add_argument("--people", type=int, default=400, help="heads to render, each with toggled copies")
-    render.add_argument("--seed", type=int, required=True, help="another seed, other people")
+    render.add_argument("--seed", type=seed_number, required=True, help="another seed, other people")
     render.set_defaults(run=_render)
     train = steps.add_parser("train", help="train one network, or go on with it")
     train.add_argument("network", choices=["identity", "landmarks", "parser", "denoiser", "judge"])
@@ -22,7 +23,8 @@ def add_forge(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     train.add_argument("--out", type=Path, required=True, help="folder of checkpoints")
     train.add_argument("--steps", type=int, help="length of the whole training (default: the recipe's)")
     train.add_argument("--minutes", type=float, default=math.inf, help="stop after this long; call again to go on")
-    train.add_argument("--seed", type=int, default=0)
+    train.add_argument("--seed", type=seed_number, default=0)
+    train.add_argument("--device", choices=DEVICE_NAMES, default="auto", help="where to compute (default auto)")
     train.set_defaults(run=_train)
     pack = steps.add_parser("pack", help="assemble trained networks into a pack folder")
     pack.add_argument("--data", type=Path, required=True, help="folder of shards")
@@ -30,6 +32,13 @@ def add_forge(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     pack.add_argument("--pack", type=Path, required=True, help="pack folder to write")
     pack.add_argument("--note", default="", help="how it was trained, kept in pack.json")
     pack.set_defaults(run=_pack)
+
+
+def seed_number(text: str) -> int:
+    """A seed that every generator takes: argparse's type of --seed."""
+    if not (text.isdecimal() and int(text) < 2**32):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 to {2**32 - 1}")
+    return int(text)
 
 
 def _render(options: argparse.Namespace) -> None:
@@ -43,11 +52,13 @@ def _render(options: argparse.Namespace) -> None:
 
 def _train(options: argparse.Namespace) -> None:
     from ..model.training.data import load_faces
-    from ..model.training.recipe import Workshop, train_network
+    from ..model.training.recipe import PLANS, Workshop, train_network
 
+    plan = replace(PLANS[options.network], seconds=options.minutes * 60, seed=options.seed)
+    plan = plan if options.steps is None else replace(plan, steps=options.steps)
     workshop = Workshop.open(load_faces(options.data), options.out)
     with ConsoleProgress(text_changes=True) as progress:
-        train_network(options.network, workshop, options.steps, options.minutes * 60, options.seed, progress)
+        train_network(options.network, workshop, plan, choose_device(options.device), progress)
     say(f"wrote {workshop.checkpoint(options.network)}")
 
 
@@ -57,5 +68,5 @@ def _pack(options: argparse.Namespace) -> None:
     from ..model.training.recipe import Workshop
 
     workshop = Workshop.open(load_faces(options.data), options.out)
-    assemble_pack(workshop, options.pack, {"note": options.note, "pictures": len(workshop.faces.images)})
+    assemble_pack(workshop, options.pack, options.note)
     say(f"wrote {options.pack}")

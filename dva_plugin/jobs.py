@@ -1,5 +1,6 @@
 """A whole edit of one clip: the road from a file to a file."""
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -7,10 +8,10 @@ from typing import Literal
 import numpy as np
 import torch
 
-from ..model.autoencoder import Autoencoder, Decoded
-from ..model.code import ClipCode, SourceFacts
+from ..model.autoencoder import Autoencoder, Decoded, check_steps
+from ..model.code import ClipCode, SourceFacts, load_code, save_code
 from ..model.editing.attribute import attribute_edit
-from ..model.errors import InputError, UsageError
+from ..model.errors import DeviceError, InputError, UsageError
 from ..model.faces.align import aligned_bytes
 from ..model.faces.detect import FaceDetector
 from ..model.faces.paste import paste
@@ -18,7 +19,7 @@ from ..model.faces.region import region_alpha
 from ..model.faces.track import track_face
 from ..model.packs.pack import Pack
 from ..model.types import FaceTrack, OnProgress, Progress, ignore_progress
-from ..model.video import CodecChoice, FrameSource, VideoWriter, open_video
+from ..model.video import CodecChoice, FrameSource, VideoSource, VideoWriter, open_video
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class EditRequest:
     steps: int | None = None
     person: Literal["largest"] = "largest"
     codec: CodecChoice = "auto"
+    code: Path | None = None
+    """A clip code to go on from, or to be written where it does not exist yet: the next edit then costs a fraction."""
 
 
 @dataclass(frozen=True)
@@ -48,34 +51,69 @@ def edit_file(
 ) -> EditReport:
     """Edit a clip into a new file. Nothing is left under the target's name unless all went well.
 
-    Raises UsageError for an unknown attribute or a bad number, InputError for footage or a target that cannot be used.
+    Raises UsageError for an unknown attribute or a bad number, InputError for footage or a target that cannot be used,
+    DeviceError where the device has too little memory.
     """
+    try:
+        return _edit(request, pack, device, on_progress)
+    except torch.cuda.OutOfMemoryError as error:
+        raise DeviceError(
+            f"{device} has too little memory free to edit {request.source}; close other programs or use --device cpu"
+        ) from error
+
+
+def _edit(request: EditRequest, pack: Pack, device: torch.device, on_progress: OnProgress) -> EditReport:
     if request.target.resolve() == request.source.resolve():
         raise UsageError(f"{request.target} is the source itself; name another output file")
     source = open_video(request.source)
     for name, strength in request.attributes:
         attribute_edit(pack, name, strength, 1)
+    if request.steps is not None:
+        check_steps(request.steps)
     with VideoWriter(request.target, source, request.codec) as writer:
-        track, code, autoencoder = encode_source(source, pack, device, request, on_progress)
+        autoencoder = Autoencoder(pack, device)
+        code = _code_of(source, autoencoder, request, on_progress)
         for name, strength in request.attributes:
             code = code.with_edit(attribute_edit(pack, name, strength, len(code)))
         decoded = autoencoder.decode(code, on_progress)
-        write_edited(writer, source, track, decoded, on_progress)
-    missing = np.flatnonzero(~track.usable())
-    return EditReport(len(track), tuple(int(i) for i in missing))
+        write_edited(writer, source, code.track, decoded, on_progress)
+    missing = np.flatnonzero(~code.track.usable())
+    return EditReport(len(code), tuple(int(i) for i in missing))
+
+
+def _code_of(source: VideoSource, autoencoder: Autoencoder, request: EditRequest, on_progress: OnProgress) -> ClipCode:
+    """Read the request's clip code, or encode the clip and write it."""
+    if request.code is not None and request.code.exists():
+        code = load_code(request.code)
+        if code.source.sha256 != file_sha256(source.path):
+            raise UsageError(f"{request.code} was made from {code.source.name}, not from {source.path}; name another")
+        if request.steps not in (None, code.steps):
+            raise UsageError(f"{request.code} was encoded with {code.steps} steps, not {request.steps}; name another")
+        return code
+    code = encode_source(source, autoencoder, request, on_progress)
+    if request.code is not None:
+        save_code(code, request.code)
+    return code
 
 
 def encode_source(
-    source: FrameSource, pack: Pack, device: torch.device, request: EditRequest, on_progress: OnProgress
-) -> tuple[FaceTrack, ClipCode, Autoencoder]:
+    source: VideoSource, autoencoder: Autoencoder, request: EditRequest, on_progress: OnProgress
+) -> ClipCode:
     """Track one person of a clip and encode their crops."""
-    track = track_face(source, FaceDetector(device), request.person, on_progress=on_progress)
-    crops = aligned_crops(source, track, pack.spec.resolution, on_progress)
-    name = source.path.name if source.path else "frames"
-    facts = SourceFacts(name, source.size, source.frame_rate, len(track))
-    autoencoder = Autoencoder(pack, device)
-    code = autoencoder.encode(crops, track, facts, request.steps, on_progress=on_progress)
-    return track, code, autoencoder
+    track = track_face(source, FaceDetector(autoencoder.device), request.person, on_progress=on_progress)
+    crops = aligned_crops(source, track, autoencoder.pack.spec.resolution, on_progress)
+    digest = file_sha256(source.path)
+    facts = SourceFacts(source.path.name, source.size, source.frame_rate, len(track), digest)
+    return autoencoder.encode(crops, track, facts, request.steps, on_progress=on_progress)
+
+
+def file_sha256(path: Path) -> str:
+    """Hexadecimal digest of a whole file, read in pieces."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(1 << 20):
+            digest.update(piece)
+    return digest.hexdigest()
 
 
 def aligned_crops(

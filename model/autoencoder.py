@@ -1,5 +1,6 @@
 """The diffusion video autoencoder: a clip's crops to a ClipCode, and a ClipCode back to crops."""
 
+import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -14,7 +15,7 @@ from .encoders.landmarks import motion_code
 from .encoders.parser import region_mask
 from .errors import ModelFilesError, UsageError
 from .packs.pack import Networks, Pack
-from .samplers import PredictEps, ddim_decode, ddim_encode, fixed_point_encode
+from .samplers import PredictEps, ddim_decode, ddim_encode, fixed_point_encode, guided
 from .schedule import TRAIN_STEPS
 from .types import FaceTrack, OnProgress, Progress, ignore_progress
 
@@ -40,7 +41,9 @@ class Autoencoder:
     def __init__(self, pack: Pack, device: torch.device) -> None:
         self.pack = pack
         self.device = device
-        self.networks: Networks = pack.networks.to(device=device, memory_format=torch.channels_last)
+        # A copy on any other device: two autoencoders of one pack must not pull its networks to and fro.
+        networks = pack.networks if device.type == "cpu" else copy.deepcopy(pack.networks)
+        self.networks: Networks = networks.to(device).to(memory_format=torch.channels_last)
         self._alpha_bar = torch.from_numpy(pack.spec.schedule.alpha_bar()).float()
 
     @torch.no_grad()
@@ -83,6 +86,7 @@ class Autoencoder:
             solver=chosen,
             steps=steps,
             start=defaults.start,
+            guidance=defaults.guidance,
             source=source,
             track=track,
             z_id=z_id,
@@ -128,6 +132,9 @@ class Autoencoder:
         step = torch.stack([total_step(code.edits, slice(int(r), int(r) + 1))[0] for r in rows])
         z_id = edited_identity(code.z_id, step, self.pack.id_mean, self.pack.id_std)
         predict = self._predictor(z_id, code.z_lnd[rows])
+        if code.guidance:
+            original = self._predictor(code.z_id.expand(len(rows), -1), code.z_lnd[rows])
+            predict = guided(predict, original, code.guidance)
         return ddim_decode(self._moved(code.noise[rows]), levels, predict) + self._moved(code.residual[rows])
 
     def _region(self, code: ClipCode, rows: np.ndarray, x0: Tensor) -> Tensor:
@@ -148,6 +155,7 @@ class Autoencoder:
             total += nets.identity(x).sum(0).cpu()
             points[rows] = nets.landmarks(x).cpu()
             parsing[rows] = nets.parser(x).argmax(1).to(torch.uint8).cpu()
+        on_progress(Progress("perceive", len(usable), len(usable)))
         return total / max(len(usable), 1), motion_code(points), parsing
 
     def _predictor(self, z_id: Tensor, z_lnd: Tensor) -> PredictEps:
@@ -168,8 +176,7 @@ class Autoencoder:
         side = self.pack.spec.resolution
         if crops.dtype != torch.uint8 or tuple(crops.shape[1:]) != (3, side, side):
             raise UsageError(f"crops must be uint8 [T, 3, {side}, {side}], not {crops.dtype} {list(crops.shape)}")
-        if not 2 <= steps <= TRAIN_STEPS:
-            raise UsageError(f"steps must lie between 2 and {TRAIN_STEPS}, not {steps}")
+        check_steps(steps)
 
     def _check_code(self, code: ClipCode) -> None:
         if code.pack_hash != self.pack.hash:
@@ -187,6 +194,12 @@ class Autoencoder:
     @staticmethod
     def _laid_out(x: Tensor) -> Tensor:
         return x.contiguous(memory_format=torch.channels_last)
+
+
+def check_steps(steps: int) -> None:
+    """UsageError for a number of steps that no path can have."""
+    if not 2 <= steps <= TRAIN_STEPS:
+        raise UsageError(f"steps must lie between 2 and {TRAIN_STEPS}, not {steps}")
 
 
 def _chunks(rows: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -14,12 +14,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from .editing.attribute import IdentityEdit
+from .editing.attribute import IdentityEdit, total_step
 from .errors import InputError, ModelFilesError
-from .types import FaceTrack, FloatArray
+from .schedule import TRAIN_STEPS
+from .types import FRAME_STATUS, FaceTrack, FloatArray, Region
 
 FORMAT_VERSION = 1
-SUFFIX = ".dva"
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,8 @@ class SourceFacts:
     """(height, width)."""
     frame_rate: Fraction
     frame_count: int
+    sha256: str = ""
+    """Of the file, in hexadecimal; empty for frames that came from memory."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ class ClipCode:
     solver: str
     steps: int
     start: int
+    guidance: float
     source: SourceFacts
     track: FaceTrack
     z_id: Tensor
@@ -66,10 +69,10 @@ class ClipCode:
         return replace(self, edits=(*self.edits, edit))
 
     def edited_frames(self) -> np.ndarray:
-        """[T] bool: a usable frame on which some edit's strength is not zero."""
-        touched = np.zeros(len(self), bool)
-        for edit in self.edits:
-            touched |= edit.strength != 0
+        """[T] bool: a usable frame on which the sum of the edits is not zero."""
+        if not self.edits:
+            return np.zeros(len(self), bool)
+        touched = (total_step(self.edits, slice(None)) != 0).any(dim=1).numpy()
         return touched & self.track.usable()
 
 
@@ -86,18 +89,20 @@ def save_code(code: ClipCode, path: Path) -> None:
         "confidence": torch.from_numpy(np.ascontiguousarray(code.track.confidence, np.float32)),
     }
     for i, edit in enumerate(code.edits):
-        tensors[f"edits.{i}.step"] = edit.step.contiguous()
-        tensors[f"edits.{i}.strength"] = torch.from_numpy(np.ascontiguousarray(edit.strength))
+        # copies: safetensors refuses tensors that share memory, as those of an edit applied twice do
+        tensors[f"edits.{i}.step"] = edit.step.clone()
+        tensors[f"edits.{i}.strength"] = torch.tensor(edit.strength)
     facts = {
         "pack_name": code.pack_name,
         "pack_hash": code.pack_hash,
         "solver": code.solver,
         "steps": code.steps,
         "start": code.start,
-        "source": [code.source.name, *code.source.frame_size, str(code.source.frame_rate), code.source.frame_count],
+        "guidance": code.guidance,
+        "source": _source_json(code.source),
         "edits": [[e.name, e.region] for e in code.edits],
-        "digest": _digest(tensors),
     }
+    facts["digest"] = _digest(tensors, facts)
     part = path.with_name(path.name + ".part")
     try:
         save_file(tensors, part, {"format_version": str(FORMAT_VERSION), "code": json.dumps(facts)})
@@ -120,17 +125,16 @@ def load_code(path: Path) -> ClipCode:
         raise ModelFilesError(f"{path} has clip code version {version}, this program reads {FORMAT_VERSION}; update it")
     try:
         facts = json.loads(metadata["code"])
-        if facts["digest"] != _digest(tensors):
+        if facts.pop("digest") != _digest(tensors, facts):
             raise ModelFilesError(f"{path} is damaged: its contents do not match its digest; encode the clip again")
         code = _assemble(facts, tensors)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
         raise ModelFilesError(f"{path} is malformed ({error!r}); encode the clip again") from error
     return code
 
 
 def _assemble(facts: dict[str, Any], tensors: dict[str, Tensor]) -> ClipCode:
-    name, height, width, rate, count = facts["source"]
-    source = SourceFacts(str(name), (int(height), int(width)), Fraction(rate), int(count))
+    source = _source_from_json(facts["source"])
     track = FaceTrack(
         quads=tensors["quads"].numpy(),
         landmarks=tensors["landmarks"].numpy(),
@@ -145,17 +149,44 @@ def _assemble(facts: dict[str, Any], tensors: dict[str, Tensor]) -> ClipCode:
     )
     held = {name: tensors[name] for name in _TENSORS}
     _check(held, track, edits)
+    _check_path(facts)
     return ClipCode(
         pack_name=str(facts["pack_name"]),
         pack_hash=str(facts["pack_hash"]),
         solver=str(facts["solver"]),
         steps=int(facts["steps"]),
         start=int(facts["start"]),
+        guidance=float(facts["guidance"]),
         source=source,
         track=track,
         edits=edits,
         **held,
     )
+
+
+def _source_json(source: SourceFacts) -> dict[str, Any]:
+    return {
+        "name": source.name,
+        "frame_size": list(source.frame_size),
+        "frame_rate": str(source.frame_rate),
+        "frame_count": source.frame_count,
+        "sha256": source.sha256,
+    }
+
+
+def _source_from_json(facts: dict[str, Any]) -> SourceFacts:
+    height, width = facts["frame_size"]
+    rate, count = Fraction(facts["frame_rate"]), int(facts["frame_count"])
+    return SourceFacts(str(facts["name"]), (int(height), int(width)), rate, count, str(facts["sha256"]))
+
+
+def _check_path(facts: dict[str, Any]) -> None:
+    """ValueError where the noise levels that the facts name do not exist, or a region is unknown."""
+    if not 2 <= int(facts["steps"]) <= TRAIN_STEPS or not 1 <= int(facts["start"]) <= TRAIN_STEPS:
+        raise ValueError(f"steps {facts['steps']} or start {facts['start']} is out of range")
+    for label, region in facts["edits"]:
+        if region not in get_args(Region):
+            raise ValueError(f"the edit {label!r} names the region {region!r}")
 
 
 def _check(held: dict[str, Tensor], track: FaceTrack, edits: tuple[IdentityEdit, ...]) -> None:
@@ -166,14 +197,16 @@ def _check(held: dict[str, Tensor], track: FaceTrack, edits: tuple[IdentityEdit,
         raise ValueError(f"its parts have {sorted(lengths)} frames")
     usable: FloatArray = track.quads[track.usable()]
     finite = [bool(np.isfinite(usable).all()), bool(torch.isfinite(held["z_id"]).all())]
-    finite += [math.isfinite(float(e.strength.sum())) for e in edits]
+    finite += [math.isfinite(float(e.strength.sum())) and bool(torch.isfinite(e.step).all()) for e in edits]
     if not all(finite):
-        raise ValueError("a quad, the identity or a strength is not a finite number")
+        raise ValueError("a quad, the identity or an edit is not a finite number")
+    if track.status.max(initial=0) >= len(FRAME_STATUS):
+        raise ValueError(f"a frame has the status {int(track.status.max())}")
 
 
-def _digest(tensors: dict[str, Tensor]) -> str:
-    """sha256 over names, types, shapes and bytes."""
-    digest = hashlib.sha256()
+def _digest(tensors: dict[str, Tensor], facts: dict[str, Any]) -> str:
+    """sha256 over the facts, and over the tensors' names, types, shapes and bytes."""
+    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
     for name in sorted(tensors):
         tensor = tensors[name].contiguous()
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())

@@ -66,6 +66,19 @@ def ddim_decode(x: Tensor, levels: Sequence[Level], predict_eps: PredictEps) -> 
     return x
 
 
+def guided(edited: PredictEps, original: PredictEps, weight: float) -> PredictEps:
+    """Go beyond the edit's prediction, away from the original's (Ho and Salimans 2022, eq. 6, between two conditions).
+
+    weight: 0 is the edit as it is; each step then costs two evaluations instead of one.
+    """
+
+    def predict(x: Tensor, t: int) -> Tensor:
+        eps = edited(x, t)
+        return eps + weight * (eps - original(x, t))
+
+    return predict
+
+
 def published_encode(x0: Tensor, levels: Sequence[Level], predict_eps: PredictEps) -> Tensor:
     """The reference inversion: T - 1 steps up between the published levels, x0 clamped at each."""
     x = x0

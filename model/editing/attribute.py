@@ -64,4 +64,5 @@ def edited_identity(z_id: Tensor, step: Tensor, mean: Tensor, std: Tensor) -> Te
 def widest_region(edits: Sequence[IdentityEdit]) -> Region:
     """The region that holds those of all edits: each is part of the next."""
     order: tuple[Region, ...] = ("face", "face+hair", "head")
-    return max((e.region for e in edits), key=order.index, default="face")
+    widest = max((order.index(e.region) for e in edits), default=0)
+    return order[widest]

@@ -72,7 +72,9 @@ class FaceDetector:
     """
 
     def __init__(self, device: torch.device | str = "cpu") -> None:
-        self._device = torch.device(device)
+        asked = torch.device(device)
+        # MTCNN's area resampling and our float64 are missing on Apple's GPU; the network is small enough for the CPU.
+        self._device = torch.device("cpu") if asked.type == "mps" else asked
         self._network = _load_mtcnn(self._device)
 
     def detect(self, image: ByteArray, *, thorough: bool = True) -> list[Detection]:

@@ -4,7 +4,7 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from safetensors import SafetensorError
@@ -16,7 +16,7 @@ from ..encoders.identity import IdentityEncoder
 from ..encoders.landmarks import LandmarkEncoder
 from ..encoders.parser import FaceParser
 from ..errors import ModelFilesError, UsageError
-from ..schedule import NoiseSchedule
+from ..schedule import TRAIN_STEPS, NoiseSchedule
 from ..types import Region
 from ..unet import UNet, UNetSpec
 
@@ -42,6 +42,9 @@ class Defaults:
     solver: str
     steps: int
     start: int
+    """Time at which encoding ends and decoding begins, 1 to 1000; 1000 is the paper's."""
+    guidance: float
+    """How far decoding goes beyond the edit's prediction, away from the original's; 0 is the paper's."""
 
 
 @dataclass(frozen=True)
@@ -132,8 +135,8 @@ def load_pack(folder: Path) -> Pack:
     facts = _read_json(folder)
     try:
         spec = spec_from_json(facts)
-        defaults = Defaults(**facts["defaults"])
-        attributes = tuple(Attribute(**a) for a in facts["attributes"])
+        defaults = _defaults(facts["defaults"])
+        attributes = tuple(_attribute(a) for a in facts["attributes"])
         digests = {name: str(facts["files"][name]["sha256"]) for name in FILES}
     except (KeyError, TypeError, ValueError) as error:
         raise ModelFilesError(f"{folder / 'pack.json'} is malformed ({error!r}); install the pack again") from error
@@ -154,6 +157,20 @@ def load_pack(folder: Path) -> Pack:
     )
 
 
+def _defaults(facts: dict[str, Any]) -> Defaults:
+    defaults = Defaults(str(facts["solver"]), int(facts["steps"]), int(facts["start"]), float(facts["guidance"]))
+    if not (2 <= defaults.steps <= TRAIN_STEPS and 1 <= defaults.start <= TRAIN_STEPS):
+        raise ValueError(f"its steps {defaults.steps} or start {defaults.start} is out of range")
+    return defaults
+
+
+def _attribute(facts: dict[str, Any]) -> Attribute:
+    attribute = Attribute(str(facts["name"]), facts["region"], float(facts["unit"]))
+    if attribute.region not in get_args(Region):
+        raise ValueError(f"its attribute {attribute.name} names the region {attribute.region!r}")
+    return attribute
+
+
 def pack_hash(facts: dict[str, Any]) -> str:
     """sha256 of what a pack computes: its files' digests and the sizes of its networks."""
     keys = ("resolution", "unet", "schedule", "encoders")
@@ -164,11 +181,13 @@ def pack_hash(facts: dict[str, Any]) -> str:
 def _read_json(folder: Path) -> dict[str, Any]:
     path = folder / "pack.json"
     try:
-        facts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        facts = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ModelFilesError(f"no pack in {folder}: pack.json is missing; name a pack folder") from error
     except (OSError, ValueError) as error:
         raise ModelFilesError(f"{path} cannot be read ({error}); install the pack again") from error
+    if not isinstance(facts, dict):
+        raise ModelFilesError(f"{path} is malformed (no JSON object); install the pack again")
     version = facts.get("format_version")
     if version != FORMAT_VERSION:
         raise ModelFilesError(
@@ -188,8 +207,13 @@ def _read_tensors(path: Path, digest: str) -> dict[str, Tensor]:
 
 
 def _build(spec: PackSpec, tensors: dict[str, dict[str, Tensor]], folder: Path) -> Networks:
-    with torch.device("meta"):
-        networks = Networks(spec)
+    try:
+        with torch.device("meta"):
+            networks = Networks(spec)
+    except (ArithmeticError, IndexError, RuntimeError, TypeError, ValueError) as error:
+        raise ModelFilesError(
+            f"{folder / 'pack.json'} describes networks that cannot be built ({error}); install the pack again"
+        ) from error
     state = tensors["denoiser.safetensors"] | tensors["encoders.safetensors"]
     load_strict(networks, state, folder)
     return networks.eval().requires_grad_(requires_grad=False)

@@ -6,14 +6,13 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
 from ..packs.pack import FORMAT_VERSION
 from ..synth import ATTRIBUTES
 from ..types import Region
-from .recipe import MINI, Workshop, directions
+from .recipe import MINI, Workshop, directions, load_averaged, training_facts
 
 REGIONS: dict[str, Region] = {
     "Eyeglasses": "face",
@@ -35,17 +34,17 @@ REGIONS: dict[str, Region] = {
     "Wearing_Hat": "head",
 }
 """Where each attribute may change the picture; those not named here are about hair: face+hair."""
-DEFAULTS = {"solver": "fixed_point", "steps": 20, "start": 600}
+DEFAULTS = {"solver": "fixed_point", "steps": 20, "start": 600, "guidance": 0.0}
+TRAINED = ("identity", "denoiser", "landmarks", "parser")
 LICENCE = "MIT; trained on faces made by code alone, no photograph of a person was used"
 
 
-def assemble_pack(workshop: Workshop, folder: Path, how: dict[str, Any], shipped: tuple[str, ...] = ATTRIBUTES) -> None:
+def assemble_pack(workshop: Workshop, folder: Path, note: str) -> None:
     """Write pack.json and three weight files in half precision, through a temporary folder.
 
-    how: facts of the training that pack.json keeps. shipped: the attributes that the pack offers.
+    note: a sentence on the training that pack.json keeps beside its facts.
     """
     known = directions(workshop)
-    rows = torch.tensor([ATTRIBUTES.index(name) for name in shipped])
     files = {
         "denoiser.safetensors": _averaged(workshop, "denoiser", ""),
         "encoders.safetensors": {
@@ -54,8 +53,8 @@ def assemble_pack(workshop: Workshop, folder: Path, how: dict[str, Any], shipped
             **_averaged(workshop, "parser", "parser."),
         },
         "attributes.safetensors": {
-            "directions": known.directions[rows],
-            "biases": known.biases[rows],
+            "directions": known.directions,
+            "biases": known.biases,
             "id_mean": known.mean,
             "id_std": known.std,
         },
@@ -70,20 +69,34 @@ def assemble_pack(workshop: Workshop, folder: Path, how: dict[str, Any], shipped
         **MINI,
         "defaults": DEFAULTS,
         "attributes": [
-            {"name": n, "region": REGIONS.get(n, "face+hair"), "unit": round(float(known.units[r]), 4)}
-            for n, r in zip(shipped, rows.tolist(), strict=True)
+            {"name": name, "region": REGIONS.get(name, "face+hair"), "unit": round(unit, 4)}
+            for name, unit in zip(ATTRIBUTES, known.units.tolist(), strict=True)
         ],
         "files": {name: _file_facts(temporary / name) for name in files},
         "licence": LICENCE,
-        "training": how,
+        "training": {
+            "note": note,
+            "pictures": len(workshop.faces.images),
+            "pairs": len(workshop.faces.pairs),
+            "networks": {network: training_facts(workshop, network) for network in TRAINED},
+        },
     }
     (temporary / "pack.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
-    shutil.rmtree(folder, ignore_errors=True)
-    temporary.replace(folder)
+    _exchange(temporary, folder)
+
+
+def _exchange(new: Path, folder: Path) -> None:
+    """Put a folder into another's place. No system replaces a folder that holds files, so the old one steps aside."""
+    old = folder.with_name(folder.name + ".old")
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        folder.replace(old)
+    new.replace(folder)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _averaged(workshop: Workshop, network: str, prefix: str, strip: str = "") -> dict[str, Tensor]:
-    state = load_file(workshop.folder / f"{network}.ema.safetensors")
+    state = load_averaged(workshop, network)
     return {prefix + n.removeprefix(strip): t for n, t in state.items() if n.startswith(strip)}
 
 

@@ -1,13 +1,18 @@
 """What cameras, codecs and rooms do to a picture, so that networks trained on renders hold on footage."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 
 def signed(images: Tensor) -> Tensor:
     """uint8 [.., 3, S, S] -> float32 in [-1, 1]."""
     return images.float() / 127.5 - 1
+
+
+def laid_out(x: Tensor, network: nn.Module) -> Tensor:
+    """x on the network's device, channels last. Draws stay on the CPU, so a seed means the same on every device."""
+    return x.to(next(network.parameters()).device).contiguous(memory_format=torch.channels_last)
 
 
 def photometric(x: Tensor, rng: torch.Generator, strength: float = 1.0) -> Tensor:

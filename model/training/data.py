@@ -10,11 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from ..errors import InputError
+from ..errors import InputError, UsageError
 from ..synth import (
     ATTRIBUTES,
     Head,
@@ -30,6 +29,7 @@ from ..synth import (
     toggle,
 )
 from ..types import OnProgress, Progress, ignore_progress
+from .loop import write_tensors
 
 VIEWS = 4
 TOGGLES = 3
@@ -83,16 +83,19 @@ class _Shard:
 
 
 def render_shard(path: Path, people: int, seed: int, size: int, on_progress: OnProgress = ignore_progress) -> None:
-    """Render people heads, and write one shard. The same seed gives the same file."""
+    """Render people heads, and write one shard. The same seed gives the same file.
+
+    Raises UsageError for less than one head or a negative seed.
+    """
+    if people < 1 or seed < 0:
+        raise UsageError(f"a shard needs at least one head and a seed from 0 on, not {people} heads and seed {seed}")
     rng = np.random.default_rng(seed)
     shard = _Shard({name: [] for name in ("images", "parsing", "landmarks", "vectors", "person", "pairs")})
     for done in range(people):
         _render_person(shard, rng, size)
         on_progress(Progress("render", done + 1, people))
     tensors = {name: torch.from_numpy(np.ascontiguousarray(np.stack(rows))) for name, rows in shard.rows.items()}
-    part = path.with_suffix(".part")
-    save_file(tensors, part, metadata={"format_version": "1", "size": str(size), "seed": str(seed)})
-    part.replace(path)
+    write_tensors(path, tensors, {"format_version": "1", "size": str(size), "seed": str(seed)})
 
 
 def _render_person(shard: _Shard, rng: np.random.Generator, size: int) -> None:
@@ -118,7 +121,7 @@ def _render_person(shard: _Shard, rng: np.random.Generator, size: int) -> None:
 
 
 def load_faces(folder: Path) -> Faces:
-    """Read every shard of a folder into memory; InputError when there is none."""
+    """Read every shard of a folder into memory; InputError when there is none, or one that cannot be read."""
     paths = sorted(folder.glob("*.safetensors"))
     if not paths:
         raise InputError(f"no rendered faces in {folder}; render some first")
@@ -130,8 +133,11 @@ def _shifted(paths: list[Path]) -> Iterator[dict[str, Tensor]]:
     """Shards with their row and person numbers moved behind those of the shards before."""
     rows = people = 0
     for path in paths:
-        with safe_open(path, framework="pt") as file:
-            part = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+        try:
+            with safe_open(path, framework="pt") as file:
+                part = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+        except (OSError, SafetensorError) as error:
+            raise InputError(f"{path} cannot be read as rendered faces ({error}); render it again") from error
         part["person"] = part["person"] + people
         part["pairs"] = part["pairs"] + torch.tensor([rows, rows, 0])
         rows += len(part["images"])

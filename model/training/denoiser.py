@@ -5,7 +5,7 @@ clean pictures inside the face (paper, eq. 6 and 7). The rest is paired: x_t com
 target from its toggled twin. Only a renderer can give the twin, and it makes z_face decide where noise would not.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +18,7 @@ from ..schedule import TRAIN_STEPS, NoiseSchedule
 from ..synth import PARSING
 from ..unet import UNet, UNetSpec
 from .attributes import Directions
-from .augment import signed
+from .augment import laid_out, signed
 from .data import Faces
 from .loop import Losses
 
@@ -35,6 +35,7 @@ class Denoiser(nn.Module):
 
     def __init__(self, spec: UNetSpec, id_dim: int, hidden: tuple[int, ...]) -> None:
         super().__init__()
+        assert spec.prediction == "v", "the losses below are written for a network that predicts v"
         self.unet = UNet(spec)
         self.face_code = FaceCode(id_dim, spec.face_dim, hidden)
 
@@ -65,6 +66,10 @@ class Batch:
     z_id: Tensor
     z_lnd: Tensor
 
+    def to(self, device: torch.device) -> "Batch":
+        """The same rows on a device."""
+        return Batch(*(getattr(self, field.name).to(device) for field in fields(self)))
+
 
 def standardise(code: FaceCode, conditions: Conditions, faces: Faces) -> None:
     """Give the face code the mean and spread of its inputs."""
@@ -91,13 +96,15 @@ def denoiser_loss(
     v_true = (a.sqrt() * x - target) / (1 - a).sqrt()
     z_id = torch.cat([single.z_id, single.z_id, pair.z_id])
     z_lnd = torch.cat([single.z_lnd, single.z_lnd, pair.z_lnd])
-    v = network(x.contiguous(memory_format=torch.channels_last), t, z_id, z_lnd)
-    error = (v - v_true).abs()
+    x = laid_out(x, network)
+    a, pair = a.to(x.device), pair.to(x.device)
+    v = network(x, t.to(x.device), z_id.to(x.device), z_lnd.to(x.device))
+    error = (v - v_true.to(x.device)).abs()
     n = len(single.source)
     simple = error[: 2 * n].mean()
     paired = _paired_loss(error[2 * n :], pair)
     x0 = a.sqrt() * x - (1 - a).sqrt() * v
-    reg = ((x0[:n] - x0[n : 2 * n]).abs() * single.mask).mean()
+    reg = ((x0[:n] - x0[n : 2 * n]).abs() * single.mask.to(x.device)).mean()
     share = _share_made(x0[2 * n :].detach(), pair)
     return {"total": simple + 0.5 * reg + paired, "simple": simple, "reg": reg, "paired": paired, "share": share}
 

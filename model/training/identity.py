@@ -6,7 +6,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from ..encoders.identity import IdentityEncoder
 from ..synth import ATTRIBUTES
-from .augment import occlude, photometric, shift, signed
+from .augment import laid_out, occlude, photometric, shift, signed
 from .data import Faces
 from .loop import Losses
 
@@ -49,5 +49,5 @@ def identity_loss(task: nn.Module, faces: Faces, batch: int, rng: torch.Generato
     assert isinstance(task, IdentityTask)
     rows = torch.randint(len(faces.images), (batch,), generator=rng)
     x, _ = shift(signed(faces.images[rows]), rng, 0.03)
-    x = occlude(photometric(x, rng), rng)
-    return task.losses(x.contiguous(memory_format=torch.channels_last), faces.person[rows], faces.vectors[rows])
+    x = laid_out(occlude(photometric(x, rng), rng), task)
+    return task.losses(x, faces.person[rows].to(x.device), faces.vectors[rows].to(x.device))

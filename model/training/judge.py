@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from ..synth import ATTRIBUTES
-from .augment import photometric, shift, signed
+from .augment import laid_out, photometric, shift, signed
 from .data import Faces
 from .loop import Losses
 
@@ -48,8 +48,7 @@ def judge_loss(judge: nn.Module, faces: Faces, batch: int, rng: torch.Generator)
     """Binary cross entropy over attributes, on mildly augmented pictures."""
     rows = torch.randint(len(faces.images), (batch,), generator=rng)
     x, _ = shift(signed(faces.images[rows]), rng, 0.02)
-    x = photometric(x, rng, 0.6)
-    logits = judge(x.contiguous(memory_format=torch.channels_last))
-    truth = faces.attributes()[rows]
+    x = laid_out(photometric(x, rng, 0.6), judge)
+    logits, truth = judge(x), faces.attributes()[rows].to(x.device)
     loss = F.binary_cross_entropy_with_logits(logits, truth)
     return {"total": loss, "right": ((logits > 0) == (truth > 0.5)).float().mean()}

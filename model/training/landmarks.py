@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from .augment import occlude, photometric, shift, shift_points, signed
+from .augment import laid_out, occlude, photometric, shift, shift_points, signed
 from .data import Faces
 from .loop import Losses
 
@@ -14,7 +14,7 @@ def landmark_loss(encoder: nn.Module, faces: Faces, batch: int, rng: torch.Gener
     rows = torch.randint(len(faces.images), (batch,), generator=rng)
     x, old_from_new = shift(signed(faces.images[rows]), rng)
     truth = shift_points(faces.landmarks[rows], old_from_new)
-    x = occlude(photometric(x, rng), rng)
-    points = encoder(x.contiguous(memory_format=torch.channels_last))
+    x = laid_out(occlude(photometric(x, rng), rng), encoder)
+    points, truth = encoder(x), truth.to(x.device)
     loss = F.smooth_l1_loss(points, truth, beta=0.01)
     return {"total": 20 * loss, "px": (points - truth).norm(dim=2).mean().detach() * x.shape[-1]}

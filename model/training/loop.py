@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from ..errors import ModelFilesError
+from ..errors import InputError, ModelFilesError
 from ..types import OnProgress, Progress, ignore_progress
 
 Losses = dict[str, Tensor]
@@ -49,6 +49,8 @@ class Run:
     ema: nn.Module
     optimiser: torch.optim.AdamW
     step: int = 0
+    whole: bool = True
+    """False in the middle of a step, when weights, average and optimiser disagree and must not be saved."""
 
     @classmethod
     def start(cls, network: nn.Module, plan: Plan) -> "Run":
@@ -63,23 +65,35 @@ class Run:
         for i, parameter in enumerate(self.network.parameters()):
             for name, value in self.optimiser.state.get(parameter, {}).items():
                 tensors[f"adam.{i}.{name}"] = torch.as_tensor(value)
-        part = path.with_suffix(".part")
-        save_file({n: t.detach().cpu().contiguous() for n, t in tensors.items()}, part, {"step": str(self.step)})
-        part.replace(path)
+        write_tensors(path, tensors, {"step": str(self.step)})
 
     def load(self, path: Path) -> None:
         """Go on from a file that `save` wrote; ModelFilesError when it holds another network."""
         try:
             with safe_open(path, framework="pt") as file:
-                tensors = {n: file.get_tensor(n) for n in file.keys()}  # noqa: SIM118 - not a mapping
+                # Copied: a view of the mapped file would keep it open, and it is written again.
+                tensors = {n: file.get_tensor(n).clone() for n in file.keys()}  # noqa: SIM118 - not a mapping
                 self.step = int((file.metadata() or {})["step"])
             self.network.load_state_dict(_under("network.", tensors))
             self.ema.load_state_dict(_under("ema.", tensors))
-        except (OSError, SafetensorError, RuntimeError, KeyError) as error:
+        except (OSError, SafetensorError, RuntimeError, KeyError, ValueError) as error:
             raise ModelFilesError(f"cannot go on from {path} ({error}); delete it to start anew") from error
         for i, parameter in enumerate(self.network.parameters()):
             if moments := _under(f"adam.{i}.", tensors):
-                self.optimiser.state[parameter] = moments
+                device = parameter.device
+                self.optimiser.state[parameter] = {n: m if n == "step" else m.to(device) for n, m in moments.items()}
+
+
+def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
+    """Write a safetensors file through a temporary one; InputError where there is no room or no right to."""
+    part = path.with_suffix(".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file({n: t.detach().cpu().contiguous() for n, t in tensors.items()}, part, metadata)
+        part.replace(path)
+    except (OSError, SafetensorError) as error:
+        part.unlink(missing_ok=True)
+        raise InputError(f"cannot write {path} ({error}); make room or choose another folder") from error
 
 
 def train(
@@ -104,7 +118,8 @@ def train(
             if run.step % plan.save_every == 0:
                 run.save(checkpoint)
     finally:
-        run.save(checkpoint)
+        if run.whole:
+            run.save(checkpoint)
     return run
 
 
@@ -114,12 +129,14 @@ def _step(run: Run, loss_of: LossOf, plan: Plan) -> dict[str, float]:
     rng = torch.Generator().manual_seed(plan.seed * 1_000_003 + run.step)
     run.network.train()
     losses = loss_of(run.network, rng)
+    run.whole = False
     run.optimiser.zero_grad(set_to_none=True)
     losses["total"].backward()
     nn.utils.clip_grad_norm_(run.network.parameters(), 1.0)
     run.optimiser.step()
     run.step += 1
     _average(run, min(plan.ema, (run.step + 1) / (run.step + 10)))
+    run.whole = True
     return {name: float(value.detach()) for name, value in losses.items()}
 
 

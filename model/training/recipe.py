@@ -1,17 +1,19 @@
 """The embedded pack's recipe: its sizes, one training a network, and the order they come in."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
-from torch import nn
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file
+from torch import Tensor, nn
 
 from ..encoders.identity import IdentityEncoder
 from ..encoders.landmarks import LandmarkEncoder
 from ..encoders.parser import FaceParser
+from ..errors import ModelFilesError
 from ..packs.pack import PackSpec, spec_from_json
 from ..synth import PARSING
 from ..types import OnProgress, ignore_progress
@@ -21,7 +23,7 @@ from .denoiser import Conditions, Denoiser, denoiser_loss, standardise
 from .identity import IdentityTask, identity_loss
 from .judge import Judge, judge_loss
 from .landmarks import landmark_loss
-from .loop import LossOf, Plan, train
+from .loop import LossOf, Plan, train, write_tensors
 from .parser import parser_loss
 
 MINI: dict[str, Any] = {
@@ -55,12 +57,12 @@ MINI: dict[str, Any] = {
 """What pack.json of `mini` says about its networks."""
 
 BATCH = {"identity": 64, "landmarks": 64, "parser": 32, "denoiser": 32, "judge": 64}
-PLANS = {
+PLANS = {  # in the order they are trained; the judge sees other people and belongs to no pack
     "identity": Plan(steps=3000, rate=2e-3, decay=1e-2, ema=0.995),
-    "landmarks": Plan(steps=2500, rate=2e-3, decay=1e-3, ema=0.995),
-    "parser": Plan(steps=1200, rate=2e-3, decay=1e-3, ema=0.995),
-    "denoiser": Plan(steps=7000, rate=1.0e-3, ema=0.999, save_every=250),
-    "judge": Plan(steps=2000, rate=1e-3, decay=1e-3, ema=0.995),
+    "landmarks": Plan(steps=2000, rate=2e-3, decay=1e-3, ema=0.995),
+    "parser": Plan(steps=1000, rate=2e-3, decay=1e-3, ema=0.995),
+    "denoiser": Plan(steps=5500, rate=1.0e-3, ema=0.999, save_every=250),
+    "judge": Plan(steps=1500, rate=1e-3, decay=1e-3, ema=0.995),
 }
 
 
@@ -79,42 +81,53 @@ class Workshop:
         return cls(faces, folder, spec_from_json(MINI))
 
     def checkpoint(self, network: str) -> Path:
+        """Everything that a training goes on from."""
         return self.folder / f"{network}.safetensors"
+
+    def averaged(self, network: str) -> Path:
+        """The averaged weights alone."""
+        return self.folder / f"{network}.ema.safetensors"
 
 
 def train_network(
     name: str,
     workshop: Workshop,
-    steps: int | None,
-    seconds: float,
-    seed: int,
+    plan: Plan,
+    device: torch.device,
     on_progress: OnProgress = ignore_progress,
 ) -> None:
-    """Train one of NETWORKS, or go on with it, and write its averaged weights.
+    """Train one of the networks of PLANS, or go on with it, and write its averaged weights in float32.
 
-    steps: of the whole training, None for the recipe's. The denoiser needs the identity encoder's finished weights.
+    plan: that of PLANS, perhaps with another length or seed. The denoiser needs the identity encoder's weights.
     """
-    torch.manual_seed(seed)
-    plan = replace(PLANS[name], seconds=seconds, seed=seed)
-    plan = plan if steps is None else replace(plan, steps=steps)
+    torch.manual_seed(plan.seed)
     network, loss = _TASKS[name](workshop)
-    network = network.to(memory_format=torch.channels_last)
+    network = network.to(device).to(memory_format=torch.channels_last)
     run = train(network, loss, plan, workshop.checkpoint(name), on_progress)
-    save_averaged(run.ema, workshop.folder / f"{name}.ema.safetensors")
+    facts = {"steps": str(run.step), "planned": str(plan.steps), "seed": str(plan.seed)}
+    write_tensors(workshop.averaged(name), run.ema.state_dict(), facts)
 
 
-def save_averaged(network: nn.Module, path: Path) -> None:
-    """The averaged weights alone, in float32."""
-    part = path.with_suffix(".part")
-    save_file({n: t.contiguous() for n, t in network.state_dict().items()}, part)
-    part.replace(path)
+def training_facts(workshop: Workshop, network: str) -> dict[str, str]:
+    """How many steps a network's averaged weights have seen, of how many, and from which seed."""
+    with safe_open(workshop.averaged(network), framework="pt") as file:
+        return dict(file.metadata() or {})
+
+
+def load_averaged(workshop: Workshop, network: str) -> dict[str, Tensor]:
+    """The averaged weights of one network; ModelFilesError where it was not trained yet."""
+    path = workshop.averaged(network)
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise ModelFilesError(f"{path} cannot be read ({error}); train the network {network!r} first") from error
 
 
 def trained_identity(workshop: Workshop) -> IdentityEncoder:
     """The identity encoder with its averaged weights."""
     spec = workshop.spec
     encoder = IdentityEncoder(spec.resolution, spec.identity_widths, spec.id_dim)
-    state = load_file(workshop.folder / "identity.ema.safetensors")
+    state = load_averaged(workshop, "identity")
     prefix = "encoder."
     encoder.load_state_dict({n.removeprefix(prefix): t for n, t in state.items() if n.startswith(prefix)})
     return encoder.eval()
@@ -169,5 +182,3 @@ _TASKS: dict[str, Callable[[Workshop], tuple[nn.Module, LossOf]]] = {
     "denoiser": _denoiser,
     "judge": _judge,
 }
-NETWORKS = tuple(_TASKS)
-"""In the order they are trained; the judge, on other people, belongs to no pack."""

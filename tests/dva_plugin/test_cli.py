@@ -1,11 +1,14 @@
+import shutil
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from tiny import SIDE, write_tiny_pack
 
 from dva.dva_plugin.cli import main
+from dva.dva_plugin.packs import open_pack
 from dva.model.faces.align import crop_from_frame_matrix, transform
 from dva.model.faces.detect import FaceDetector
 from dva.model.faces.track import track_face
@@ -74,6 +77,32 @@ def test_the_same_request_gives_the_same_samples(pack: str, portrait: Path, tmp_
         assert all(np.array_equal(a, b) for a, b in zip(x, y, strict=True))
 
 
+def test_a_kept_code_gives_the_same_edit_without_looking_for_the_face_again(
+    pack: str, portrait: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def edit(name: str) -> Path:
+        kept = ["--code", str(tmp_path / "portrait.dva")]
+        arguments = ["edit", str(portrait), "-o", str(tmp_path / name), "--attribute", "Gray_Hair=2", "--pack", pack]
+        assert main([*arguments, *kept]) == 0
+        return tmp_path / name
+
+    first = edit("first.mkv")
+    monkeypatch.setattr("dva.dva_plugin.jobs.track_face", lambda *_, **__: pytest.fail("looked for the face again"))
+    for x, y in zip(planes(first), planes(edit("second.mkv")), strict=True):
+        assert all(np.array_equal(a, b) for a, b in zip(x, y, strict=True))
+
+
+def test_a_code_of_another_clip_is_refused(pack: str, portrait: Path, tmp_path: Path, capsys):
+    other = ArraySource(np.zeros((2, 64, 64, 3), np.uint8), RATE)
+    write_video(tmp_path / "other.mkv", other, other)
+    code = tmp_path / "portrait.dva"
+    base = ["--attribute", "Gray_Hair=2", "--pack", pack, "--code", str(code)]
+    assert main(["edit", str(portrait), "-o", str(tmp_path / "a.mkv"), *base]) == 0
+    assert main(["edit", str(tmp_path / "other.mkv"), "-o", str(tmp_path / "b.mkv"), *base]) == 2
+    assert "was made from portrait.mkv" in capsys.readouterr().err
+    assert not (tmp_path / "b.mkv").exists()
+
+
 def test_a_clip_without_a_face_ends_with_exit_code_4_and_writes_nothing(pack: str, tmp_path: Path, capsys):
     empty = ArraySource(np.full((3, 64, 64, 3), 120, np.uint8), RATE)
     write_video(tmp_path / "empty.mkv", empty, empty)
@@ -94,6 +123,8 @@ def test_a_clip_without_a_face_ends_with_exit_code_4_and_writes_nothing(pack: st
         (["--attribute", "Eyeglasses=nan"], 2, "must lie within"),
         (["--attribute", "Eyeglasses=1", "--steps", "0"], 2, "steps must lie between"),
         (["--attribute", "Eyeglasses=1", "--steps", "many"], 2, "invalid int value"),
+        (["--attribute", "Eyeglasses=1", "--seed", "-1"], 2, "is not a whole number"),
+        (["--attribute", "Eyeglasses=1", "--seed", "9" * 30], 2, "is not a whole number"),
         (["--attribute", "Eyeglasses=1", "--colour", "red"], 2, "unrecognized arguments"),
         (["--attribute", "Eyeglasses=1", "--device", "abacus"], 2, "abacus"),
         (["--attribute", "Eyeglasses=1", "--pack", "../elsewhere"], 2, "cannot be a pack's name"),
@@ -142,6 +173,36 @@ def test_stopping_midway_leaves_nothing(pack: str, portrait: Path, tmp_path: Pat
     assert main(["edit", str(portrait), "-o", str(out), "--attribute", "Gray_Hair=2", "--pack", pack]) == 130
     assert "stopped" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (PermissionError(13, "Permission denied", "/locked"), (4, "/locked: Permission denied")),
+        (MemoryError(), (5, "too little memory")),
+        (ModuleNotFoundError("No module named 'av'", name="av"), (1, "No module named 'av'")),
+        (torch.cuda.OutOfMemoryError("2 GiB wanted"), (5, "too little memory")),
+    ],
+)
+def test_what_the_system_reports_is_one_sentence(
+    pack: str, portrait: Path, tmp_path: Path, monkeypatch, capsys, error: Exception, told: tuple[int, str]
+):
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("dva.dva_plugin.jobs.track_face", fail)
+    out = tmp_path / "out.mkv"
+    assert main(["edit", str(portrait), "-o", str(out), "--attribute", "Gray_Hair=2", "--pack", pack]) == told[0]
+    assert told[1] in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_called_like_an_installed_pack_does_not_pass_for_it(pack: str, tmp_path: Path, monkeypatch):
+    shutil.copytree(pack, tmp_path / "packs" / "mine")
+    write_tiny_pack(tmp_path / "mine", name="impostor")
+    monkeypatch.setenv("DVA_PACKS", str(tmp_path / "packs"))
+    monkeypatch.chdir(tmp_path)
+    assert open_pack("mine").spec.name == "tiny"
 
 
 def test_attributes_and_version_are_told(pack: str, capsys):

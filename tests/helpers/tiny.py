@@ -39,7 +39,7 @@ FACTS: dict[str, Any] = {
         "parser_widths": [4, 8],
         "parser_classes": ["background", "skin", "hair", "hat"],
     },
-    "defaults": {"solver": "fixed_point", "steps": 10, "start": 600},
+    "defaults": {"solver": "fixed_point", "steps": 10, "start": 600, "guidance": 0.0},
     "attributes": [
         {"name": "Eyeglasses", "region": "face", "unit": 0.5},
         {"name": "Gray_Hair", "region": "face+hair", "unit": 0.5},

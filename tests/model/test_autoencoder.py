@@ -56,6 +56,13 @@ def test_zero_strength_is_the_same_as_no_edit(autoencoder: Autoencoder, pack: Pa
     assert not decoded.difference.any()
 
 
+def test_edits_that_cancel_are_no_edit(autoencoder: Autoencoder, pack: Pack, code: ClipCode):
+    there, back = (attribute_edit(pack, "Eyeglasses", strength, FRAMES) for strength in (0.7, -0.7))
+    decoded = autoencoder.decode(code.with_edit(there).with_edit(back))
+    assert not decoded.difference.any()
+    assert not decoded.mask.any()
+
+
 def test_residual_makes_reconstruction_exact(autoencoder: Autoencoder, code: ClipCode):
     source = code.crops.float() / 127.5 - 1
     usable = code.track.usable()

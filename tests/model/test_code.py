@@ -32,7 +32,8 @@ def code() -> ClipCode:
         solver="ddim",
         steps=20,
         start=600,
-        source=SourceFacts("shot.mov", (48, 64), Fraction(24000, 1001), frames),
+        guidance=0.5,
+        source=SourceFacts("shot.mov", (48, 64), Fraction(24000, 1001), frames, "cd" * 32),
         track=track,
         z_id=torch.randn(6),
         z_lnd=torch.rand(frames, 102),
@@ -52,11 +53,17 @@ def test_a_saved_code_comes_back_bit_for_bit(code: ClipCode, tmp_path: Path):
     for name in ("quads", "landmarks", "status", "confidence"):
         np.testing.assert_array_equal(getattr(back.track, name), getattr(code.track, name))
     assert back.source == code.source
+    assert (back.steps, back.start, back.guidance, back.solver) == (20, 600, 0.5, "ddim")
     assert back.track.frame_rate == Fraction(24000, 1001)
     assert (back.edits[0].name, back.edits[0].region) == ("Bangs", "face+hair")
     assert torch.equal(back.edits[0].step, code.edits[0].step)
     np.testing.assert_array_equal(back.edits[0].strength, code.edits[0].strength)
     assert [p.name for p in tmp_path.iterdir()] == ["clip.dva"]
+
+
+def test_the_same_edit_twice_is_saved_twice(code: ClipCode, tmp_path: Path):
+    save_code(code.with_edit(code.edits[0]), tmp_path / "clip.dva")
+    assert [edit.name for edit in load_code(tmp_path / "clip.dva").edits] == ["Bangs", "Bangs"]
 
 
 def test_a_changed_byte_is_noticed(code: ClipCode, tmp_path: Path):
@@ -100,3 +107,21 @@ def test_a_quad_that_is_no_number_is_refused(code: ClipCode, tmp_path: Path):
 def test_an_unwritable_place_is_said(code: ClipCode, tmp_path: Path):
     with pytest.raises(InputError, match="cannot write"):
         save_code(code, tmp_path / "nowhere" / "clip.dva")
+
+
+def test_a_changed_fact_is_noticed(code: ClipCode, tmp_path: Path):
+    path = tmp_path / "clip.dva"
+    save_code(code, path)
+    with safe_open(path, framework="pt") as file:
+        metadata = file.metadata()
+    changed = metadata["code"].replace('"start": 600', '"start": 700')
+    save_file(load_file(path), path, metadata | {"code": changed})
+    with pytest.raises(ModelFilesError, match="damaged"):
+        load_code(path)
+
+
+@pytest.mark.parametrize(("changes", "message"), [({"start": 0}, "out of range"), ({"steps": 2000}, "out of range")])
+def test_impossible_numbers_are_refused(code: ClipCode, tmp_path: Path, changes: dict[str, int], message: str):
+    save_code(dataclasses.replace(code, **changes), tmp_path / "clip.dva")
+    with pytest.raises(ModelFilesError, match=message):
+        load_code(tmp_path / "clip.dva")

@@ -7,6 +7,7 @@ from dva.model.samplers import (
     ddim_encode,
     ddim_step,
     fixed_point_encode,
+    guided,
     published_decode,
     published_encode,
     x0_from_eps,
@@ -69,3 +70,9 @@ def test_published_paths_take_one_step_fewer_up_than_down_and_clamp(x0: Tensor):
     decoded = published_decode(encoded, levels, predict)
     assert seen == [800, 600, 400, 200, 0]
     assert decoded.abs().max() <= 1
+
+
+def test_guidance_extrapolates_and_changes_nothing_where_the_edit_changes_nothing(x0: Tensor):
+    assert torch.equal(guided(gaussian_eps, gaussian_eps, 3.0)(x0, 500), gaussian_eps(x0, 500))
+    there = guided(lambda x, t: 3 * x, lambda x, t: 1 * x, 0.5)(x0, 500)
+    torch.testing.assert_close(there, 4 * x0)

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 from safetensors.torch import load_file, save_file
-from tiny import write_tiny_pack
+from tiny import FACTS, write_tiny_pack
 
 from dva.model.errors import ModelFilesError
 from dva.model.packs.pack import load_pack
@@ -51,11 +51,19 @@ def test_a_missing_weight_file_is_named(tmp_path: Path):
         ({"format_version": 2}, "format version 2"),
         ({"unet": {"depth": 3}}, "malformed"),
         ({"schedule": 3}, "malformed"),
+        ({"unet": FACTS["unet"] | {"groups": 3}}, "cannot be built"),
     ],
 )
 def test_a_pack_json_that_does_not_fit_is_refused(tmp_path: Path, changes: dict, message: str):
     with pytest.raises(ModelFilesError, match=message):
         load_pack(write_tiny_pack(tmp_path / "tiny", **changes))
+
+
+def test_a_pack_json_that_is_no_object_is_refused(tmp_path: Path):
+    folder = write_tiny_pack(tmp_path / "tiny")
+    (folder / "pack.json").write_text("[]")
+    with pytest.raises(ModelFilesError, match="malformed"):
+        load_pack(folder)
 
 
 def test_tensors_that_do_not_fit_are_listed_at_once(tmp_path: Path):

@@ -109,7 +109,7 @@ class Oracle(nn.Module):
 
     def __init__(self, x0: Tensor) -> None:
         super().__init__()
-        self.x0 = x0
+        self.x0 = nn.Parameter(x0)
         self.alpha_bar = torch.from_numpy(NoiseSchedule().alpha_bar()).float()
 
     def forward(self, x: Tensor, t: Tensor, z_id: Tensor, z_lnd: Tensor) -> Tensor:
@@ -124,7 +124,8 @@ def test_the_paper_loss_sees_one_picture_under_two_noises(faces: Faces):
     z = torch.randn(len(faces.images), d)
     oracle = Oracle(torch.zeros(1))  # always answers with a grey picture
     known = Conditions(z, z, directions)
-    losses = denoiser_loss(oracle, faces, known, NoiseSchedule(), 16, torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        losses = denoiser_loss(oracle, faces, known, NoiseSchedule(), 16, torch.Generator().manual_seed(0))
     x, t = oracle.seen
     assert len(x) == 16
     assert torch.equal(t[:2], t[2:4])
