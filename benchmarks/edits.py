@@ -40,6 +40,8 @@ class Row:
     strength: float
     clips: int
     success: float
+    success_of_truth: float
+    """The same rule applied to the true render: what this judge would grant a perfect edit."""
     before: float
     after: float
     truth: float
@@ -137,15 +139,20 @@ def _measure(
         rest = 1 - region
         outside = float(((edited - source).abs() * rest).sum() / (3 * rest.sum()).clamp(min=1)) * 255
         p0, p1, pt = float(e.verdict[index]), float(after[index]), float(true[index])
-        # Only what lay on the other side can cross: a judge that is wrong beforehand is no success of the edit.
-        won = sign * (p0 - 0.5) < 0 <= sign * (p1 - 0.5) or sign * (p1 - p0) >= 0.3
+        won, could = _convinced(sign, p0, p1), _convinced(sign, p0, pt)
         drift = float((after - e.verdict).abs()[others].mean())
-        numbers.append([won, p0, p1, pt, drift, float((true - e.verdict).abs()[others].mean()), share, outside])
+        numbers.append([won, could, p0, p1, pt, drift, float((true - e.verdict).abs()[others].mean()), share, outside])
         if len(strip) < 6:
             strip.append(torch.cat([source[0], edited[0].clamp(0, 1), truth[0]], 2))
-    means = np.array(numbers, float).mean(0) if numbers else np.full(8, np.nan)
+    means = np.array(numbers, float).mean(0) if numbers else np.full(9, np.nan)
     picture = torch.cat(strip, 1) if strip else torch.zeros(3, 1, 192)
     return Row(name, strength, len(fit), *(round(float(m), 3) for m in means)), _bytes(picture)
+
+
+def _convinced(sign: int, before: float, after: float) -> bool:
+    """Crossed 0.5, or moved by 0.3. Where the judge was wrong beforehand there is nothing to cross."""
+    crossed = sign * (before - 0.5) < 0 <= sign * (after - 0.5)
+    return crossed or sign * (after - before) >= 0.3
 
 
 def _bytes(picture: Tensor) -> np.ndarray:
@@ -161,7 +168,8 @@ def _others(name: str) -> Tensor:
 
 def _line(row: Row) -> str:
     return (
-        f"{row.attribute:<18}{row.strength:+.1f} clips {row.clips:3d} success {row.success:.2f} "
+        f"{row.attribute:<18}{row.strength:+.1f} clips {row.clips:3d} "
+        f"success {row.success:.2f} ({row.success_of_truth:.2f}) "
         f"p {row.before:.2f} -> {row.after:.2f} (truth {row.truth:.2f}) "
         f"drift {row.drift:.3f} ({row.drift_of_truth:.3f}) share {row.share:.2f} outside {row.outside:.1f}/255"
     )

@@ -1,6 +1,7 @@
 """The `dva` command. Every failure is one sentence and an exit code, never a traceback."""
 
 import argparse
+import signal
 import sys
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -17,6 +18,7 @@ from .manifest import read_manifest
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code (2 usage, 3 model files, 4 input, 5 device, 130 interrupted)."""
     try:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # a polite kill clears up as Ctrl-C does
         options = _parser().parse_args(arguments)
         options.run(options)
     except (KeyboardInterrupt, Interrupted):

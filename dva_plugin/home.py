@@ -21,9 +21,9 @@ PACK_FILE = "pack.json"
 
 def pack_folders() -> tuple[Path, ...]:
     """Return the folders that hold downloaded packs, in the order they are searched; they need not exist."""
-    override = os.environ.get(PACKS_VARIABLE)
+    override = [folder for folder in os.environ.get(PACKS_VARIABLE, "").split(os.pathsep) if folder]
     if override:
-        return tuple(Path(folder).expanduser() for folder in override.split(os.pathsep) if folder)
+        return tuple(Path(folder).expanduser() for folder in override)
     user_folder = Path(appdirs.user_data_dir("dva-plugin", appauthor=False)) / "packs"
     return (*current_host().pack_folders(), user_folder)
 

@@ -1,9 +1,10 @@
 """plugin.json as typed values: what this plugin is called, which nodes it has and where its packs come from."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, cast
 
 from ..model.errors import ModelFilesError
@@ -68,7 +69,10 @@ def read_manifest(path: Path = ROOT / "plugin.json") -> Manifest:
 
 
 class _Reader:
-    """Turns JSON into the dataclasses above, collecting faults instead of stopping at the first."""
+    """Turns JSON into the dataclasses above, collecting faults instead of stopping at the first.
+
+    Names and folders are judged as Windows reads them, which knows all separators, and drives, on every system.
+    """
 
     def __init__(self) -> None:
         self.faults: list[str] = []
@@ -103,12 +107,12 @@ class _Reader:
 
     def file(self, data: Mapping[str, Any], where: str) -> PackFile:
         name = self.text(data, "name", where)
-        if name and PurePosixPath(name).name != name:
+        if name and (PureWindowsPath(name).name != name or name == ".."):
             self.faults.append(f"{where}.name {name!r} must be a bare file name")
         size, sha256 = data.get("bytes"), data.get("sha256")
         if size is not None and not (isinstance(size, int) and size > 0):
             self.faults.append(f"{where}.bytes must be a positive whole number or null, not {size!r}")
-        if sha256 is not None and not (isinstance(sha256, str) and len(sha256) == 64):
+        if sha256 is not None and not (isinstance(sha256, str) and re.fullmatch("[0-9a-f]{64}", sha256)):
             self.faults.append(f"{where}.sha256 must be 64 hexadecimal digits or null, not {sha256!r}")
         drive_id = self.text(data, "google_drive_id", where)
         return PackFile(name, self.text(data, "holds", where), drive_id, size, sha256)
@@ -139,8 +143,8 @@ class _Reader:
     def _is_inside(self, folder: object) -> bool:
         if not isinstance(folder, str):
             return False
-        path = PurePosixPath(folder)
-        return not path.is_absolute() and ".." not in path.parts
+        path = PureWindowsPath(folder)
+        return not path.anchor and ".." not in path.parts
 
     def _unique(self, names: Sequence[str], kind: str) -> None:
         for name in sorted({name for name in names if names.count(name) > 1}):

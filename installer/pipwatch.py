@@ -6,6 +6,7 @@ a line is printed for each big step and every 20 seconds. Everything pip says go
 
 import queue
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ from typing import IO
 
 HEARTBEAT_SECONDS = 20.0
 LINE_WIDTH = 100
+"""At most; a line longer than the terminal is wide could not be written over."""
 BIG = re.compile(r"(GB|[2-9]\d\.\d MB|\d{3,}(\.\d)? MB)")
 
 
@@ -74,8 +76,9 @@ class StatusLine:
             return
         self._last = now
         minutes, seconds = divmod(int(now - self._start), 60)
-        line = f"  {minutes}:{seconds:02d}  {text}"[:LINE_WIDTH]
-        self._stream.write(f"\r{line:<{LINE_WIDTH}}" if self._is_terminal else f"{line}\n")
+        width = min(LINE_WIDTH, shutil.get_terminal_size().columns - 1) if self._is_terminal else LINE_WIDTH
+        line = f"  {minutes}:{seconds:02d}  {text}"[:width]
+        self._stream.write(f"\r{line:<{width}}" if self._is_terminal else f"{line}\n")
         self._stream.flush()
 
     def close(self) -> None:

@@ -57,6 +57,14 @@ def test_every_fault_is_named_at_once(tmp_path: Path) -> None:
         assert fault in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["a/b", "..", "a\\b", "C:a"])
+def test_a_file_name_that_leads_elsewhere_on_any_system_is_a_fault(tmp_path: Path, name: str) -> None:
+    file = {"name": name, "holds": "x", "google_drive_id": "x"}
+    pack = {"name": "p", "licence": "x", "source": "x", "files": [file]}
+    with pytest.raises(ModelFilesError, match="bare file name"):
+        read_manifest(written(tmp_path, {"packs": [pack]}))
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"packs": 3}'])
 def test_a_damaged_manifest_is_one_sentence(tmp_path: Path, text: str) -> None:
     path = tmp_path / "plugin.json"

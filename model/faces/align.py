@@ -4,8 +4,8 @@ A quad [4, 2] holds the outer corners of the square in the frame: top-left, bott
 frame pixels with the centre of the top-left pixel at (0, 0). Its sides are taken as parallel. Crop pixels count the
 same way: the centre of the crop's top-left pixel is (0, 0), its outer corner (-0.5, -0.5).
 
-Everything here is elementwise arithmetic in a fixed order, without a matrix product, a threaded kernel or a fused
-multiply-add, so that every machine cuts the same bytes: a crop that nobody edited must differ from a new cut by zero.
+Cutting is elementwise arithmetic in a fixed order, without a matrix product, a threaded kernel or a fused multiply-add,
+so that every machine cuts the same bytes: a crop that nobody edited must differ from a new cut by zero.
 """
 
 import math

@@ -15,8 +15,9 @@ from .align import crop_from_frame_matrix, frame_from_crop_matrix, scale_of, tra
 def paste(frame: Frame, quad: FloatArray, difference: NDArray[np.float32], alpha: NDArray[np.float32]) -> Frame:
     """Add an edit to the face that lies under the quad.
 
-    difference: [S, S, 3], edited crop minus source crop, each in [0, 1]. alpha: [S, S] in [0, 1]. Where either is zero,
-    outside the quad, and outside the frame nothing is written: those samples keep the source's codes.
+    difference: [S, S, 3], edited crop minus source crop, each in [0, 1]. alpha: [S, S] in [0, 1]. Where alpha is
+    zero, outside the quad, and outside the frame nothing is written: those samples keep the source's codes, and so does
+    the whole frame where the difference is zero all over.
     """
     where = alpha > 0
     if not (difference[where] != 0).any():

@@ -6,15 +6,17 @@ from ..types import FloatArray
 
 REACH = 3.0
 """A Gaussian ends after this many sigmas."""
+LEAST_SIGMA = 0.1
+"""In frames. Below it, as for less than a frame a second, the neighbours' weights vanish and no line can be fitted."""
 
 
 def smooth_line(values: FloatArray, sigma: float) -> FloatArray:
     """Fit a straight line round every frame, weighted by a Gaussian, and take its value there.
 
-    values: [T, D]. sigma: in frames; 0 returns the values. Away from the ends this is the plain Gaussian mean; at the
-    ends it follows a steady motion, where mirroring or repeating frames would hold it back.
+    values: [T, D]. sigma: in frames; below LEAST_SIGMA, as 0, the values are returned. Away from the ends this is the
+    plain Gaussian mean; at the ends it follows a steady motion, where mirroring or repeating frames would hold it back.
     """
-    if sigma <= 0 or len(values) < 2:
+    if sigma < LEAST_SIGMA or len(values) < 2:
         return values
     reach = int(np.ceil(REACH * sigma))
     offsets = np.arange(-reach, reach + 1)

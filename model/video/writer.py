@@ -17,7 +17,7 @@ from av.video.stream import VideoStream
 from ..errors import InputError, UsageError
 from . import matroska
 from .audio import AudioCopy, check_audio
-from .container import open_container, reason
+from .container import open_container, reason, video_stream
 from .encoding import ENCODERS, Codec, CodecChoice, choose_codec, encodable, picture_of, pixel_name
 from .frame import Frame
 from .source import FrameSource
@@ -45,12 +45,14 @@ class VideoWriter:
     """
 
     def __init__(self, path: str | Path, like: FrameSource, codec: CodecChoice = "auto") -> None:
-        """Check all that can be checked before any work: UsageError or InputError."""
+        """Check all that can be checked before any work, with the clip's first frame: UsageError or InputError."""
         self.path = Path(path)
         self._like = like
         self._codec: Codec = choose_codec(self.path, codec)
         _check_target(self.path, like)
         check_audio(self.path, like)
+        for frame in like.frames(0, 1):
+            encodable(frame, self._codec)
         self._part = self.path.with_name(f".{self.path.stem}.{token_hex(4)}.part{self.path.suffix}")
         self._container: OutputContainer | None = None
         self._stream: VideoStream | None = None
@@ -59,6 +61,10 @@ class VideoWriter:
         self._durations: dict[int, int] = {}
 
     def __enter__(self) -> "VideoWriter":
+        try:
+            self._part.touch()  # a folder that takes no files is found out now and not after the work
+        except OSError as error:
+            raise self._failure(error) from error
         return self
 
     def write(self, frame: Frame) -> None:
@@ -123,7 +129,7 @@ class VideoWriter:
         with open_container(path) as source:
             kept = {key: text for key, text in source.metadata.items() if key.lower() not in CONTAINER_TAGS}
             container.metadata.update(kept)
-            if language := source.streams.video[0].metadata.get("language"):
+            if language := video_stream(source, path).metadata.get("language"):
                 stream.metadata["language"] = language
 
     def _source_time_base(self, frame: Frame) -> Fraction:

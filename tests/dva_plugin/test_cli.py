@@ -1,4 +1,6 @@
 import shutil
+import subprocess
+import sys
 from fractions import Fraction
 from pathlib import Path
 
@@ -214,3 +216,22 @@ def test_attributes_and_version_are_told(pack: str, capsys):
         main(["--version"])
     assert end.value.code == 0
     assert capsys.readouterr().out.startswith("dva 0.")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no polite kill")
+def test_a_polite_kill_leaves_nothing(pack: str, portrait: Path, tmp_path: Path):
+    arguments = ["edit", str(portrait), "-o", str(tmp_path / "out.mkv"), "--attribute", "Gray_Hair=2", "--pack", pack]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dva", *arguments, "--steps", "1000"], stderr=subprocess.PIPE, cwd=tmp_path
+    )
+    assert process.stderr is not None
+    told = b""
+    while b"encode" not in told:
+        piece = process.stderr.read1()
+        assert piece, told
+        told += piece
+    process.terminate()
+    rest = process.communicate()[1]
+    assert process.returncode == 130
+    assert b"dva: stopped" in rest
+    assert not list(tmp_path.iterdir())

@@ -82,6 +82,13 @@ def test_away_from_the_ends_smoothing_is_the_gaussian_mean() -> None:
     np.testing.assert_allclose(smooth_line(values, 2.0)[6:-6], mean, atol=1e-9)
 
 
+@pytest.mark.parametrize("sigma", [0.0, 0.01, 0.05])
+def test_a_sigma_of_far_less_than_a_frame_leaves_the_values(sigma: float) -> None:
+    """As for a picture every other second, where a tenth of a second is a twentieth of a frame."""
+    values = np.random.default_rng(0).random((9, 2))
+    np.testing.assert_array_equal(smooth_line(values, sigma), values)
+
+
 def test_short_gaps_are_bridged_and_long_ones_are_not() -> None:
     away = {*range(10, 22), *range(40, 60)}
     found = track(lambda t: [] if t in away else [(100 + t, 80, 60)], 80, smoothing=0.1)

@@ -263,6 +263,9 @@ def test_bad_targets_are_refused_before_any_frame_is_read(make_clip: Callable, t
     ]:  # fmt: skip
         with pytest.raises(UsageError, match=sentence):
             write_video(tmp_path / target, source, untouched(), codec)  # type: ignore[arg-type]
+    deep = open_video(make_clip(name="deep.mkv", pixels="yuv420p12le").path)
+    with pytest.raises(InputError, match=r"h264 cannot carry yuv420p12le"):
+        write_video(tmp_path / "out.mp4", deep, untouched())
 
 
 def test_no_frames_no_file(make_clip: Callable, tmp_path: Path) -> None:
