@@ -111,6 +111,6 @@ SHOWS = (
         "rendered",
         "a talking head made by code, the kind of face the embedded pack was trained on",
         _rendered,
-        ((("Blond_Hair", 1.0),), (("Eyeglasses", 1.0), ("No_Beard", -1.0))),
+        ((("Blond_Hair", 1.0),), (("No_Beard", -1.0),)),
     ),
 )
