@@ -11,12 +11,16 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from pipwatch import watch_pip
 from trouble import DamagedError, TroubleError, from_pip
 
 SMOKE_TEST = "import torch, torchvision, cv2, av, facenet_pytorch, dva.model.errors"
 """What fails if a process was killed half-way through unpacking."""
+
+CAPTURED: dict[str, Any] = {"capture_output": True, "encoding": "utf-8", "errors": "replace"}
+"""What a child says, whatever code page this computer has."""
 
 
 class Environment:
@@ -35,7 +39,12 @@ class Environment:
         script = "import pip, sys; print('%d.%d' % sys.version_info[:2])"
         try:
             answer = subprocess.run(
-                [str(self.python), "-I", "-c", script], capture_output=True, text=True, timeout=120, check=True
+                [str(self.python), "-I", "-c", script],
+                capture_output=True,
+                encoding="utf-8",
+                errors="replace",
+                timeout=120,
+                check=True,
             )
         except (OSError, subprocess.SubprocessError):
             return None
@@ -54,7 +63,11 @@ class Environment:
         if self.folder.exists():
             shutil.rmtree(self.folder)
         made = subprocess.run(
-            [sys.executable, "-m", "venv", str(self.folder)], capture_output=True, text=True, check=False
+            [sys.executable, "-m", "venv", str(self.folder)],
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
         )
         if made.returncode == 0:
             return
@@ -78,7 +91,12 @@ class Environment:
         if code != 0:
             raise from_pip(lines, code, self.plugin, self.log)
         tried = subprocess.run(
-            [str(self.python), "-c", SMOKE_TEST], cwd=self.folder, capture_output=True, text=True, check=False
+            [str(self.python), "-c", SMOKE_TEST],
+            cwd=self.folder,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
         )
         if tried.returncode != 0:
             last = (tried.stderr.strip() or "it said nothing").splitlines()[-1]

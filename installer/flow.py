@@ -22,7 +22,7 @@ python installer test    install into .venv, then run every test
 
 Arguments after the command go to `dva demo` or to pytest."""
 
-EXTRAS = {"demo": frozenset({"synth"}), "test": frozenset({"synth", "test"})}
+EXTRAS = {"demo": frozenset({"metrics", "synth"}), "test": frozenset({"metrics", "synth", "test"})}
 MODULE = {"demo": ("-m", "dva", "demo"), "test": ("-m", "pytest")}
 
 
@@ -78,8 +78,14 @@ def prepare(environment: Environment, extras: frozenset[str]) -> None:
 
 
 def run(environment: Environment, arguments: Sequence[str]) -> int:
-    """Run the environment's Python in the plugin's folder and return its exit code."""
-    code = subprocess.call([str(environment.python), *arguments], cwd=environment.plugin)
+    """Run the environment's Python in the plugin's folder and return its exit code.
+
+    Ctrl-C reaches that process too, which then clears up after itself: it is waited for. A polite kill is passed on.
+    """
+    child = subprocess.Popen([str(environment.python), *arguments], cwd=environment.plugin)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda _signal, _frame: child.terminate())
+    code = child.wait()
     return 128 - code if code < 0 else code
 
 

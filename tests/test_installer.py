@@ -1,7 +1,10 @@
 """The installer, with everything that touches the network or takes minutes replaced."""
 
+import os
+import signal
 import subprocess
 import sys
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -54,27 +57,27 @@ def rehearsal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rehearsal:
 def test_a_fresh_clone_gets_an_environment_once(rehearsal: Rehearsal) -> None:
     flow.prepare(rehearsal, DEMO)
     flow.prepare(rehearsal, DEMO)
-    assert rehearsal.done == ["create", "install synth"]
+    assert rehearsal.done == ["create", "install metrics+synth"]
 
 
 def test_test_adds_to_what_the_demo_installed_and_the_demo_still_starts_at_once(rehearsal: Rehearsal) -> None:
     for extras in (DEMO, TEST, DEMO, TEST):
         flow.prepare(rehearsal, extras)
-    assert rehearsal.done == ["create", "install synth", "install synth+test"]
+    assert rehearsal.done == ["create", "install metrics+synth", "install metrics+synth+test"]
 
 
 def test_other_dependencies_are_installed_into_the_same_environment(rehearsal: Rehearsal) -> None:
     flow.prepare(rehearsal, DEMO)
     (rehearsal.plugin / "pyproject.toml").write_text(PYPROJECT.replace('"torch"', '"torch>=2.4"'))
     flow.prepare(rehearsal, DEMO)
-    assert rehearsal.done == ["create", "install synth", "install synth"]
+    assert rehearsal.done == ["create", "install metrics+synth", "install metrics+synth"]
 
 
 def test_another_line_length_is_no_reason_to_install(rehearsal: Rehearsal) -> None:
     flow.prepare(rehearsal, DEMO)
     (rehearsal.plugin / "pyproject.toml").write_text(PYPROJECT.replace("100", "120"))
     flow.prepare(rehearsal, DEMO)
-    assert rehearsal.done == ["create", "install synth"]
+    assert rehearsal.done == ["create", "install metrics+synth"]
 
 
 def test_an_interrupted_installation_goes_on(rehearsal: Rehearsal) -> None:
@@ -82,20 +85,46 @@ def test_an_interrupted_installation_goes_on(rehearsal: Rehearsal) -> None:
     with pytest.raises(KeyboardInterrupt):
         flow.prepare(rehearsal, DEMO)
     flow.prepare(rehearsal, DEMO)
-    assert rehearsal.done == ["create", "install synth", "install synth"]
+    assert rehearsal.done == ["create", "install metrics+synth", "install metrics+synth"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no polite kill")
+def test_an_interrupted_demo_has_time_to_clear_up(tmp_path: Path) -> None:
+    """Ctrl-C reaches the installer and its child at once; the child takes a second over it."""
+    child = tmp_path / "child.py"
+    child.write_text(
+        "import pathlib, signal, time\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a background shell switches it off
+        f"here = pathlib.Path({str(tmp_path)!r})\n"
+        "try:\n    (here / 'begun').touch(); time.sleep(60)\n"
+        "except KeyboardInterrupt:\n    time.sleep(1); (here / 'cleared').touch(); raise SystemExit(130)\n"
+    )
+    parent = (
+        "import sys, flow, environment, pathlib\n"
+        f"there = environment.Environment(pathlib.Path({str(tmp_path)!r}))\n"
+        "there.python = pathlib.Path(sys.executable)\n"
+        f"sys.exit(flow.run(there, [{str(child)!r}]))\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", parent], cwd=Path(flow.__file__).parent, start_new_session=True)
+    while not (tmp_path / "begun").exists():
+        assert process.poll() is None
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.wait(20) == 130
+    assert (tmp_path / "cleared").exists()
 
 
 def test_a_python_that_no_longer_starts_is_replaced(rehearsal: Rehearsal) -> None:
     flow.prepare(rehearsal, DEMO)
     rehearsal.python_version = None
     flow.prepare(rehearsal, DEMO)
-    assert rehearsal.done == ["create", "install synth"] * 2
+    assert rehearsal.done == ["create", "install metrics+synth"] * 2
 
 
 def test_an_environment_of_an_old_python_is_replaced(rehearsal: Rehearsal) -> None:
     rehearsal.python_version = "3.9"
     flow.prepare(rehearsal, DEMO)
-    assert rehearsal.done == ["create", "install synth"]
+    assert rehearsal.done == ["create", "install metrics+synth"]
 
 
 def test_a_damaged_environment_is_made_anew_once(rehearsal: Rehearsal) -> None:
@@ -103,14 +132,14 @@ def test_a_damaged_environment_is_made_anew_once(rehearsal: Rehearsal) -> None:
     rehearsal.folder.mkdir()
     rehearsal.troubles = [trouble.DamagedError("torn")]
     flow.prepare(rehearsal, DEMO)
-    assert rehearsal.done == ["install synth", "create", "install synth"]
+    assert rehearsal.done == ["install metrics+synth", "create", "install metrics+synth"]
 
 
 def test_a_new_environment_that_fails_is_not_made_again(rehearsal: Rehearsal) -> None:
     rehearsal.troubles = [trouble.DamagedError("pip stopped")]
     with pytest.raises(trouble.TroubleError, match="pip stopped"):
         flow.prepare(rehearsal, DEMO)
-    assert rehearsal.done == ["create", "install synth"]
+    assert rehearsal.done == ["create", "install metrics+synth"]
 
 
 def test_a_failed_installation_leaves_no_stamp(rehearsal: Rehearsal) -> None:
@@ -142,7 +171,7 @@ def test_the_second_of_two_installers_steps_back(rehearsal: Rehearsal) -> None:
     with only_one(rehearsal.plugin / ".venv.lock"), pytest.raises(trouble.TroubleError, match="another installer"):
         flow.prepare(rehearsal, DEMO)
     flow.prepare(rehearsal, DEMO)
-    assert rehearsal.done == ["create", "install synth"]
+    assert rehearsal.done == ["create", "install metrics+synth"]
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ def track_face(
         name = source.path.name if source.path else "the clip"
         raise InputError(
             f"no face found in any of the {frame_count} frames of {name}; "
-            "the face must be at least 20 pixels wide and seen from the front or half from the side"
+            "a face must be at least 20 pixels and a 96th of the frame wide, seen from the front or half from the side"
         )
     match person:
         case "largest":

@@ -177,7 +177,17 @@ class VideoWriter:
         if self._needs_display_size():
             size = (self._stream.height, self._stream.width)
             matroska.write_display_size(self._part, *matroska.display_size(size, self._like.pixel_aspect))
-        self._part.replace(self.path)
+        self._take_name()
+
+    def _take_name(self) -> None:
+        try:
+            self._part.replace(self.path)
+        except PermissionError as error:  # on Windows: an older file of that name is open in a player
+            kept = self.path.with_name(self._part.name.lstrip(".").replace(".part", ""))
+            self._part.replace(kept)
+            raise InputError(
+                f"{self.path} is in use by another program; the finished clip was kept as {kept}"
+            ) from error
 
     def _needs_display_size(self) -> bool:
         return self._codec == "ffv1" and self._like.pixel_aspect != 1

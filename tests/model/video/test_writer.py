@@ -235,6 +235,25 @@ def test_a_crash_leaves_the_file_that_was_there(make_clip: Callable, tmp_path: P
     assert (tmp_path / "out.mkv").read_bytes() == b"yesterday's"
 
 
+def test_a_finished_clip_is_kept_where_its_name_is_in_use(
+    make_clip: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Windows gives no file the name of one that a player holds open."""
+    source, target = open_video(make_clip().path), tmp_path / "out.mkv"
+    rename = Path.replace
+
+    def in_use(path: Path, to: Path) -> Path:
+        if to == target:
+            raise PermissionError(13, "in use", str(to))
+        return rename(path, to)
+
+    monkeypatch.setattr(Path, "replace", in_use)
+    with pytest.raises(InputError, match=r"in use by another program; the finished clip was kept as .*out\."):
+        write_video(target, source, source)
+    (kept,) = (p for p in tmp_path.iterdir() if p.suffix == ".mkv" and p != source.path)
+    assert len(decoded(kept)) == len(list(source))
+
+
 def test_while_it_is_written_the_file_is_not_there(make_clip: Callable, tmp_path: Path) -> None:
     source = open_video(make_clip().path)
 
