@@ -14,15 +14,23 @@ ROOT = Path(__file__).resolve().parents[1]
 
 @dataclass(frozen=True)
 class PackFile:
-    """One file to download for a pack."""
+    """One file that a pack is made from."""
 
     name: str
     holds: str
-    google_drive_id: str
+    licence: str
+    google_drive_id: str | None
+    """None for a file inside another."""
     bytes: int | None
     """None where the publisher states no size."""
     sha256: str | None
     """64 hexadecimal digits; None where the publisher states none."""
+    members: tuple["PackFile", ...] = ()
+    """What is used of an archive."""
+
+    def link(self) -> str | None:
+        """Where a browser downloads it."""
+        return f"https://drive.google.com/file/d/{self.google_drive_id}/view" if self.google_drive_id else None
 
 
 @dataclass(frozen=True)
@@ -35,6 +43,11 @@ class Pack:
     folder: PurePosixPath | None
     """Where an embedded pack lies below the plugin's folder; None for a pack to download."""
     files: tuple[PackFile, ...]
+
+    def file(self, name: str) -> PackFile | None:
+        """Return the file of that name, be it to download or inside one, or None."""
+        every = [*self.files, *(member for file in self.files for member in file.members)]
+        return next((file for file in every if file.name == name), None)
 
 
 @dataclass(frozen=True)
@@ -105,7 +118,7 @@ class _Reader:
             files=files,
         )
 
-    def file(self, data: Mapping[str, Any], where: str) -> PackFile:
+    def file(self, data: Mapping[str, Any], where: str, *, inside: bool = False) -> PackFile:
         name = self.text(data, "name", where)
         if name and (PureWindowsPath(name).name != name or name == ".."):
             self.faults.append(f"{where}.name {name!r} must be a bare file name")
@@ -114,8 +127,13 @@ class _Reader:
             self.faults.append(f"{where}.bytes must be a positive whole number or null, not {size!r}")
         if sha256 is not None and not (isinstance(sha256, str) and re.fullmatch("[0-9a-f]{64}", sha256)):
             self.faults.append(f"{where}.sha256 must be 64 hexadecimal digits or null, not {sha256!r}")
-        drive_id = self.text(data, "google_drive_id", where)
-        return PackFile(name, self.text(data, "holds", where), drive_id, size, sha256)
+        members = tuple(
+            self.file(self.mapping(member, f"{where}.members[{i}]"), f"{where}.members[{i}]", inside=True)
+            for i, member in enumerate(self.items(data, "members", where) if "members" in data else ())
+        )
+        drive_id = None if inside else self.text(data, "google_drive_id", where)
+        holds, licence = self.text(data, "holds", where), self.text(data, "licence", where)
+        return PackFile(name, holds, licence, drive_id, size, sha256, members)
 
     def mapping(self, value: object, where: str) -> Mapping[str, Any]:
         if isinstance(value, dict):

@@ -1,28 +1,28 @@
 """The diffusion video autoencoder: a clip's crops to a ClipCode, and a ClipCode back to crops."""
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Literal
+from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from .code import ClipCode, SourceFacts
-from .editing.attribute import edited_identity, total_step, widest_region
-from .encoders.landmarks import motion_code
+from .editing.attribute import edited_identity, total_step
+from .encoders.landmarks import POINTS, motion_code
 from .encoders.parser import region_mask
-from .errors import ModelFilesError, UsageError
+from .errors import UsageError
 from .packs.pack import Networks, Pack
-from .samplers import PredictEps, ddim_decode, ddim_encode, fixed_point_encode, guided
+from .samplers import PATHS, PredictEps, Solver, guided, solver_named
 from .schedule import TRAIN_STEPS
 from .types import FaceTrack, OnProgress, Progress, ignore_progress
 
-Solver = Literal["ddim", "fixed_point"]
-SOLVERS: tuple[Solver, ...] = ("ddim", "fixed_point")
 CHUNK = 16
-"""Frames that go through the network together."""
+"""Most frames that go through the network together."""
+CHUNK_PIXELS = 2**18
+"""Most pixels, all frames together: four crops of side 256."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,18 @@ class Decoded:
     """[T, S, S] bool: the union of the source's and the edited crop's region; empty where nothing was edited."""
 
 
+@dataclass(frozen=True)
+class Perceived:
+    """What the encoders see in a clip of T frames, on the CPU; frames that were left out hold zeros."""
+
+    z_id: Tensor
+    """[D] the mean over the frames, not normalised again."""
+    z_lnd: Tensor
+    """[T, 102]."""
+    parsing: Tensor
+    """[T, S, S] uint8 labels."""
+
+
 class Autoencoder:
     """A pack on a device."""
 
@@ -45,6 +57,8 @@ class Autoencoder:
         networks = pack.networks if device.type == "cpu" else copy.deepcopy(pack.networks)
         self.networks: Networks = networks.to(device).to(memory_format=torch.channels_last)
         self._alpha_bar = torch.from_numpy(pack.spec.schedule.alpha_bar()).float()
+        self.chunk = min(CHUNK, max(1, CHUNK_PIXELS // pack.spec.resolution**2))
+        """Frames that go through the networks together; a caller that meets a lack of memory may lower it."""
 
     @torch.no_grad()
     def encode(
@@ -63,20 +77,19 @@ class Autoencoder:
         """
         defaults = self.pack.defaults
         steps = defaults.steps if steps is None else steps
-        chosen = _solver(defaults.solver if solver is None else solver)
+        chosen = solver_named(defaults.solver if solver is None else solver)
         self._check(crops, steps)
+        path, levels = PATHS[chosen], PATHS[chosen].levels(self.pack.spec.schedule, steps, defaults.start)
         usable = np.flatnonzero(track.usable())
-        z_id, z_lnd, parsing = self._perceive(crops, usable, on_progress)
-        levels = self.pack.spec.schedule.levels(steps, defaults.start)
+        seen = self.perceive(crops, usable, on_progress)
         noise = torch.zeros(crops.shape, dtype=torch.float16)
         residual = torch.zeros_like(noise)
-        for done, rows in _chunks(usable):
-            on_progress(Progress("encode", done, len(usable)))
+        for done, rows in self._chunks(usable):
+            look = partial(on_progress, Progress("encode", done, len(usable)))
             x0 = self._signed(crops[rows])
-            predict = self._predictor(z_id.expand(len(rows), -1), z_lnd[rows])
-            x = ddim_encode(x0, levels, predict) if chosen == "ddim" else fixed_point_encode(x0, levels, predict)
-            kept = x.half()
-            again = ddim_decode(kept.float(), levels, predict)
+            predict = _watched(self.predictor(seen.z_id.expand(len(rows), -1), seen.z_lnd[rows]), look)
+            kept = path.encode(x0, levels, predict).half()
+            again = path.decode(kept.float(), levels, predict)
             noise[rows] = kept.cpu()
             residual[rows] = (x0 - again).half().cpu()
         on_progress(Progress("encode", len(usable), len(usable)))
@@ -89,27 +102,27 @@ class Autoencoder:
             guidance=defaults.guidance,
             source=source,
             track=track,
-            z_id=z_id,
-            z_lnd=z_lnd,
+            z_id=seen.z_id,
+            z_lnd=seen.z_lnd,
             noise=noise,
             crops=crops,
-            parsing=parsing,
+            parsing=seen.parsing,
             residual=residual,
         )
 
     @torch.no_grad()
     def decode(self, code: ClipCode, on_progress: OnProgress = ignore_progress) -> Decoded:
-        """Decode a code with its edits. Frames whose edits are zero cost no network evaluation.
+        """Decode a code with its edits and exchanged features. Frames that have neither cost no network evaluation.
 
         Raises ModelFilesError when another pack made the code.
         """
-        self._check_code(code)
+        code.check_pack(self.pack)
         difference = torch.zeros(code.crops.shape)
         mask = torch.zeros(code.parsing.shape, dtype=torch.bool)
         edited = np.flatnonzero(code.edited_frames())
-        for done, rows in _chunks(edited):
-            on_progress(Progress("decode", done, len(edited)))
-            x0 = self._decode_rows(code, rows)
+        for done, rows in self._chunks(edited):
+            look = partial(on_progress, Progress("decode", done, len(edited)))
+            x0 = self._decode_rows(code, rows, look) + self._moved(code.residual[rows])
             crops = code.crops[rows].float() / 255
             difference[rows] = ((x0.cpu() + 1) / 2).clamp(0, 1) - crops
             mask[rows] = self._region(code, rows, x0)
@@ -118,48 +131,35 @@ class Autoencoder:
 
     @torch.no_grad()
     def reconstruct(self, code: ClipCode) -> Tensor:
-        """[T, 3, S, S] signed: decode of the unedited code without its residual, for measuring a solver."""
+        """[T, 3, S, S] signed: what the code decodes to, edits included and without its residual; 0 where no face is.
+
+        For measuring, and for exchanging features: the code may hold another clip's identity, motion or noise.
+        Raises ModelFilesError when another pack made the code.
+        """
+        code.check_pack(self.pack)
         out = torch.zeros(code.crops.shape)
-        levels = self.pack.spec.schedule.levels(code.steps, code.start)
-        for _, rows in _chunks(np.flatnonzero(code.track.usable())):
-            predict = self._predictor(code.z_id.expand(len(rows), -1), code.z_lnd[rows])
-            out[rows] = ddim_decode(self._moved(code.noise[rows]), levels, predict).cpu()
+        for _, rows in self._chunks(np.flatnonzero(code.track.usable())):
+            out[rows] = self._decode_rows(code, rows).cpu()
         return out
 
-    def _decode_rows(self, code: ClipCode, rows: np.ndarray) -> Tensor:
-        """[n, 3, S, S] signed: the edited crops, residual added."""
-        levels = self.pack.spec.schedule.levels(code.steps, code.start)
-        step = torch.stack([total_step(code.edits, slice(int(r), int(r) + 1))[0] for r in rows])
-        z_id = edited_identity(code.z_id, step, self.pack.id_mean, self.pack.id_std)
-        predict = self._predictor(z_id, code.z_lnd[rows])
-        if code.guidance:
-            original = self._predictor(code.z_id.expand(len(rows), -1), code.z_lnd[rows])
-            predict = guided(predict, original, code.guidance)
-        return ddim_decode(self._moved(code.noise[rows]), levels, predict) + self._moved(code.residual[rows])
-
-    def _region(self, code: ClipCode, rows: np.ndarray, x0: Tensor) -> Tensor:
-        """[n, S, S] bool: the edits' region in the source's crops or in the edited ones."""
-        region, classes = widest_region(code.edits), self.pack.spec.parser_classes
-        labels = self.networks.parser(self._laid_out(x0.clamp(-1, 1))).argmax(1).to(torch.uint8).cpu()
-        return region_mask(code.parsing[rows], classes, region) | region_mask(labels, classes, region)
-
-    def _perceive(self, crops: Tensor, usable: np.ndarray, on_progress: OnProgress) -> tuple[Tensor, Tensor, Tensor]:
-        """z_id [D] over the clip, z_lnd [T, 102] and parsing [T, S, S] per frame."""
+    @torch.no_grad()
+    def perceive(self, crops: Tensor, usable: np.ndarray, on_progress: OnProgress = ignore_progress) -> Perceived:
+        """What the encoders make of some frames of a clip. crops: [T, 3, S, S] uint8. usable: numbers of the frames."""
         nets = self.networks
         total = torch.zeros(self.pack.spec.id_dim)
-        points = torch.zeros(len(crops), 68, 2)
+        points = torch.zeros(len(crops), POINTS, 2)
         parsing = torch.zeros(len(crops), *crops.shape[2:], dtype=torch.uint8)
-        for done, rows in _chunks(usable):
+        for done, rows in self._chunks(usable):
             on_progress(Progress("perceive", done, len(usable)))
             x = self._signed(crops[rows])
             total += nets.identity(x).sum(0).cpu()
             points[rows] = nets.landmarks(x).cpu()
             parsing[rows] = nets.parser(x).argmax(1).to(torch.uint8).cpu()
         on_progress(Progress("perceive", len(usable), len(usable)))
-        return total / max(len(usable), 1), motion_code(points), parsing
+        return Perceived(total / max(len(usable), 1), motion_code(points), parsing)
 
-    def _predictor(self, z_id: Tensor, z_lnd: Tensor) -> PredictEps:
-        """The noise that the network sees in x, given one frame's codes a row."""
+    def predictor(self, z_id: Tensor, z_lnd: Tensor) -> PredictEps:
+        """The noise that the network sees in x, given one frame's codes a row: z_id [n, D], z_lnd [n, 102]."""
         nets, is_v = self.networks, self.pack.spec.unet.prediction == "v"
         z_face = nets.face_code(z_id.to(self.device), z_lnd.to(self.device))
 
@@ -172,18 +172,29 @@ class Autoencoder:
 
         return predict
 
+    def _decode_rows(self, code: ClipCode, rows: np.ndarray, look: Callable[[], None] = lambda: None) -> Tensor:
+        """[n, 3, S, S] signed: the crops that noise, motion and the edited identity decode to."""
+        path = PATHS[solver_named(code.solver)]
+        levels = path.levels(self.pack.spec.schedule, code.steps, code.start)
+        predict = self.predictor(code.z_id.expand(len(rows), -1), code.z_lnd[rows])
+        if code.edits:
+            step = total_step(code.edits, slice(None))[rows]
+            z_id = edited_identity(code.z_id, step, self.pack.id_mean, self.pack.id_std)
+            edited = self.predictor(z_id, code.z_lnd[rows])
+            predict = guided(edited, predict, code.guidance) if code.guidance else edited
+        return path.decode(self._moved(code.noise[rows]), levels, _watched(predict, look))
+
+    def _region(self, code: ClipCode, rows: np.ndarray, x0: Tensor) -> Tensor:
+        """[n, S, S] bool: the region that the code may change, in the source's crops or in the edited ones."""
+        region, classes = code.region(), self.pack.spec.parser_classes
+        labels = self.networks.parser(self._laid_out(x0.clamp(-1, 1))).argmax(1).to(torch.uint8).cpu()
+        return region_mask(code.parsing[rows], classes, region) | region_mask(labels, classes, region)
+
     def _check(self, crops: Tensor, steps: int) -> None:
         side = self.pack.spec.resolution
         if crops.dtype != torch.uint8 or tuple(crops.shape[1:]) != (3, side, side):
             raise UsageError(f"crops must be uint8 [T, 3, {side}, {side}], not {crops.dtype} {list(crops.shape)}")
         check_steps(steps)
-
-    def _check_code(self, code: ClipCode) -> None:
-        if code.pack_hash != self.pack.hash:
-            raise ModelFilesError(
-                f"this clip code was made by pack {code.pack_name} ({code.pack_hash[:12]}), not by "
-                f"{self.pack.spec.name} ({self.pack.hash[:12]}); load that pack or encode the clip again"
-            )
 
     def _signed(self, crops: Tensor) -> Tensor:
         return self._laid_out(crops.to(self.device).float() / 127.5 - 1)
@@ -191,25 +202,27 @@ class Autoencoder:
     def _moved(self, stored: Tensor) -> Tensor:
         return stored.to(self.device).float()
 
+    def _chunks(self, rows: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+        """(how many came before, the next rows)."""
+        for first in range(0, len(rows), self.chunk):
+            yield first, rows[first : first + self.chunk]
+
     @staticmethod
     def _laid_out(x: Tensor) -> Tensor:
         return x.contiguous(memory_format=torch.channels_last)
+
+
+def _watched(predict: PredictEps, look: Callable[[], None]) -> PredictEps:
+    """Call `look` before every prediction, so that whoever wants us to stop waits for one evaluation and no longer."""
+
+    def watched(x: Tensor, t: int) -> Tensor:
+        look()
+        return predict(x, t)
+
+    return watched
 
 
 def check_steps(steps: int) -> None:
     """UsageError for a number of steps that no path can have."""
     if not 2 <= steps <= TRAIN_STEPS:
         raise UsageError(f"steps must lie between 2 and {TRAIN_STEPS}, not {steps}")
-
-
-def _chunks(rows: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-    """(how many came before, the next rows)."""
-    for first in range(0, len(rows), CHUNK):
-        yield first, rows[first : first + CHUNK]
-
-
-def _solver(name: str) -> Solver:
-    for solver in SOLVERS:
-        if solver == name:
-            return solver
-    raise UsageError(f"no solver {name!r}; choose one of {', '.join(SOLVERS)}")

@@ -6,20 +6,26 @@ import math
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
-from .editing.attribute import IdentityEdit, total_step
+from .editing.attribute import IdentityEdit, total_step, widest_region
 from .errors import InputError, ModelFilesError
+from .files import write_tensor_file
+from .packs.folder import file_sha256
+from .packs.pack import Pack
 from .schedule import TRAIN_STEPS
 from .types import FRAME_STATUS, FaceTrack, FloatArray, Region
+from .video import FrameSource, VideoSource
 
 FORMAT_VERSION = 1
+
+Feature = Literal["identity", "motion", "noise"]
+"""What a clip is made of: z_id, z_lnd, and the noise map that holds the rest."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +39,13 @@ class SourceFacts:
     frame_count: int
     sha256: str = ""
     """Of the file, in hexadecimal; empty for frames that came from memory."""
+
+    @classmethod
+    def of(cls, source: FrameSource) -> "SourceFacts":
+        """Describe a clip. A file is read once for its digest; an edited clip has none, though it streams from one."""
+        name = source.path.name if source.path else "frames in memory"
+        digest = file_sha256(source.path) if isinstance(source, VideoSource) else ""
+        return cls(name, source.size, source.frame_rate, source.frame_count, digest)
 
 
 @dataclass(frozen=True)
@@ -58,8 +71,10 @@ class ClipCode:
     parsing: Tensor
     """[T, S, S] uint8 labels of the source's crops."""
     residual: Tensor
-    """[T, 3, S, S] float16: crops (signed) minus their own reconstruction."""
+    """[T, 3, S, S] float16: crops (signed) minus their own reconstruction; zeros once motion or noise was exchanged."""
     edits: tuple[IdentityEdit, ...] = ()
+    exchanged: tuple[Feature, ...] = ()
+    """Features that are no longer the source's own (editing/exchange.py), each named once."""
 
     def __len__(self) -> int:
         return len(self.crops)
@@ -68,12 +83,26 @@ class ClipCode:
         """The same code with one more edit; the original is untouched."""
         return replace(self, edits=(*self.edits, edit))
 
+    def check_pack(self, pack: Pack) -> None:
+        """ModelFilesError when another pack made this code."""
+        if self.pack_hash != pack.hash:
+            raise ModelFilesError(
+                f"this clip code was made by pack {self.pack_name} ({self.pack_hash[:12]}), not by "
+                f"{pack.spec.name} ({pack.hash[:12]}); load that pack or encode the clip again"
+            )
+
     def edited_frames(self) -> np.ndarray:
-        """[T] bool: a usable frame on which the sum of the edits is not zero."""
+        """[T] bool: a usable frame on which the sum of the edits is not zero, or any once a feature was exchanged."""
+        if self.exchanged:
+            return self.track.usable()
         if not self.edits:
             return np.zeros(len(self), bool)
         touched = (total_step(self.edits, slice(None)) != 0).any(dim=1).numpy()
         return touched & self.track.usable()
+
+    def region(self) -> Region:
+        """The part of the picture that may change: its edits' widest, and the head once a feature was exchanged."""
+        return "head" if self.exchanged else widest_region(self.edits)
 
 
 _TENSORS = ("z_id", "z_lnd", "noise", "crops", "parsing", "residual")
@@ -101,14 +130,12 @@ def save_code(code: ClipCode, path: Path) -> None:
         "guidance": code.guidance,
         "source": _source_json(code.source),
         "edits": [[e.name, e.region] for e in code.edits],
+        "exchanged": list(code.exchanged),
     }
     facts["digest"] = _digest(tensors, facts)
-    part = path.with_name(path.name + ".part")
     try:
-        save_file(tensors, part, {"format_version": str(FORMAT_VERSION), "code": json.dumps(facts)})
-        part.replace(path)
-    except (OSError, SafetensorError) as error:
-        part.unlink(missing_ok=True)
+        write_tensor_file(path, tensors, {"format_version": str(FORMAT_VERSION), "code": json.dumps(facts)})
+    except OSError as error:
         raise InputError(f"cannot write {path} ({error}); choose another place") from error
 
 
@@ -160,6 +187,7 @@ def _assemble(facts: dict[str, Any], tensors: dict[str, Tensor]) -> ClipCode:
         source=source,
         track=track,
         edits=edits,
+        exchanged=tuple(facts.get("exchanged", ())),  # the first files do not know the word
         **held,
     )
 
@@ -181,12 +209,14 @@ def _source_from_json(facts: dict[str, Any]) -> SourceFacts:
 
 
 def _check_path(facts: dict[str, Any]) -> None:
-    """ValueError where the noise levels that the facts name do not exist, or a region is unknown."""
+    """ValueError where the noise levels that the facts name do not exist, or a region or a feature is unknown."""
     if not 2 <= int(facts["steps"]) <= TRAIN_STEPS or not 1 <= int(facts["start"]) <= TRAIN_STEPS:
         raise ValueError(f"steps {facts['steps']} or start {facts['start']} is out of range")
     for label, region in facts["edits"]:
         if region not in get_args(Region):
             raise ValueError(f"the edit {label!r} names the region {region!r}")
+    if unknown := set(facts.get("exchanged", ())) - set(get_args(Feature)):
+        raise ValueError(f"it names the exchanged features {sorted(unknown)}")
 
 
 def _check(held: dict[str, Tensor], track: FaceTrack, edits: tuple[IdentityEdit, ...]) -> None:

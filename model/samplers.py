@@ -5,11 +5,16 @@ falling levels sample. Levels and predictors come from the schedule and the auto
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
+from typing import Literal
 
 from torch import Tensor
 
-from .schedule import CLEAN, Level
+from .errors import UsageError
+from .schedule import CLEAN, Level, NoiseSchedule
+
+Solver = Literal["ddim", "fixed_point", "published"]
 
 PredictEps = Callable[[Tensor, int], Tensor]
 """(x [B, C, H, W] at an integer time, the time) -> eps, same shape."""
@@ -92,3 +97,33 @@ def published_decode(x: Tensor, levels: Sequence[Level], predict_eps: PredictEps
     for here, there in pairwise([*reversed(levels), CLEAN]):
         x = ddim_step(x, predict_eps(x, here.t), here.alpha_bar, there.alpha_bar, clamp=True)
     return x
+
+
+@dataclass(frozen=True)
+class Path:
+    """A way up from a picture to its noise map, and the way down that belongs to it."""
+
+    levels: Callable[[NoiseSchedule, int, int], list[Level]]
+    """(schedule, steps of a full path, time at which the way up ends) -> levels for both ways."""
+    encode: Callable[[Tensor, Sequence[Level], PredictEps], Tensor]
+    decode: Callable[[Tensor, Sequence[Level], PredictEps], Tensor]
+
+
+def _published_levels(schedule: NoiseSchedule, steps: int, start: int) -> list[Level]:
+    del start  # the reference always goes all the way
+    return schedule.published_levels(steps)
+
+
+PATHS: dict[Solver, Path] = {
+    "ddim": Path(NoiseSchedule.levels, ddim_encode, ddim_decode),
+    "fixed_point": Path(NoiseSchedule.levels, fixed_point_encode, ddim_decode),
+    "published": Path(_published_levels, published_encode, published_decode),
+}
+
+
+def solver_named(name: str) -> Solver:
+    """UsageError for an unknown one."""
+    for solver in PATHS:
+        if solver == name:
+            return solver
+    raise UsageError(f"no solver {name!r}; choose one of {', '.join(PATHS)}")

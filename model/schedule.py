@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .errors import UsageError
+
 TRAIN_STEPS = 1000
 
 
@@ -43,6 +45,16 @@ class NoiseSchedule:
         return [CLEAN, *(Level(t, float(alpha_bar[t])) for t in times)]
 
     def published_levels(self, steps: int) -> list[Level]:
-        """The reference implementation's times 0, 1000/T, 2000/T, ...: CLEAN is not among them."""
+        """The reference implementation's times 0, s, 2s, ..., as many as there are steps; CLEAN is not among them.
+
+        UsageError for a number of steps that no stride s over the 1000 times gives, such as 600.
+        """
+        stride = -(-TRAIN_STEPS // steps)
+        times = range(0, TRAIN_STEPS, stride)
+        if len(times) != steps:
+            raise UsageError(
+                f"the published path cannot take {steps} steps, since equal strides over {TRAIN_STEPS} times give "
+                f"{len(times)} or {len(range(0, TRAIN_STEPS, stride - 1))}; choose one of these"
+            )
         alpha_bar = self.alpha_bar()
-        return [Level(t, float(alpha_bar[t])) for t in range(0, TRAIN_STEPS, TRAIN_STEPS // steps)]
+        return [Level(t, float(alpha_bar[t])) for t in times]

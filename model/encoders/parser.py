@@ -9,14 +9,17 @@ from torch.nn import functional as F  # noqa: N812
 from ..types import Region
 from .layers import Trunk, conv_unit
 
-_FACE = frozenset({"skin", "brows", "eyes", "eyeglasses", "nose", "mouth", "lips", "beard"})
-_HAIR = frozenset({"hair", "ears"})
+_FACE = frozenset(
+    {"skin", "brows", "eyes", "eyeglasses", "nose", "mouth", "lips", "beard"}
+    | {"l_brow", "r_brow", "l_eye", "r_eye", "eye_g", "u_lip", "l_lip"}
+)
+_HAIR = frozenset({"hair", "ears", "l_ear", "r_ear", "ear_r"})
 REGION_CLASSES: dict[Region, frozenset[str]] = {
     "face": _FACE,
     "face+hair": _FACE | _HAIR,
-    "head": _FACE | _HAIR | {"hat", "neck"},
+    "head": _FACE | _HAIR | {"hat", "neck", "neck_l"},
 }
-"""The parsing classes that make up each region."""
+"""The parsing classes that make up each region, in the embedded pack's words and in CelebAMask-HQ's."""
 
 
 class FaceParser(nn.Module):

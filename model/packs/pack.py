@@ -12,13 +12,12 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from ..encoders.face_code import FaceCode
-from ..encoders.identity import IdentityEncoder
-from ..encoders.landmarks import LandmarkEncoder
-from ..encoders.parser import FaceParser
+from ..encoders.family import EncoderFamily, family_from_json
 from ..errors import ModelFilesError, UsageError
 from ..schedule import TRAIN_STEPS, NoiseSchedule
 from ..types import Region
 from ..unet import UNet, UNetSpec
+from .folder import file_sha256
 
 FORMAT_VERSION = 1
 FILES = ("denoiser.safetensors", "encoders.safetensors", "attributes.safetensors")
@@ -55,13 +54,17 @@ class PackSpec:
     resolution: int
     unet: UNetSpec
     schedule: NoiseSchedule
-    id_dim: int
-    face_hidden: tuple[int, ...]
-    identity_widths: tuple[int, ...]
-    landmark_widths: tuple[int, ...]
-    landmark_hidden: int
-    parser_widths: tuple[int, ...]
-    parser_classes: tuple[str, ...]
+    encoders: EncoderFamily
+
+    @property
+    def id_dim(self) -> int:
+        """D of z_id."""
+        return self.encoders.id_dim
+
+    @property
+    def parser_classes(self) -> tuple[str, ...]:
+        """What each label of the parsing means."""
+        return self.encoders.parser_classes
 
 
 class Networks(nn.Module):
@@ -70,10 +73,10 @@ class Networks(nn.Module):
     def __init__(self, spec: PackSpec) -> None:
         super().__init__()
         self.unet = UNet(spec.unet)
-        self.face_code = FaceCode(spec.id_dim, spec.unet.face_dim, spec.face_hidden)
-        self.identity = IdentityEncoder(spec.resolution, spec.identity_widths, spec.id_dim)
-        self.landmarks = LandmarkEncoder(spec.resolution, spec.landmark_widths, spec.landmark_hidden)
-        self.parser = FaceParser(spec.parser_widths, len(spec.parser_classes))
+        self.face_code = FaceCode(spec.id_dim, spec.unet.face_dim, spec.encoders.face_hidden)
+        self.identity = spec.encoders.identity(spec.resolution)
+        self.landmarks = spec.encoders.landmarks(spec.resolution)
+        self.parser = spec.encoders.parser()
 
 
 @dataclass(frozen=True)
@@ -111,19 +114,12 @@ def spec_from_json(facts: dict[str, Any]) -> PackSpec:
     unet = dict(facts["unet"])
     for key in ("multipliers", "attention"):
         unet[key] = tuple(unet[key])
-    encoders = facts["encoders"]
     return PackSpec(
         name=str(facts["name"]),
         resolution=int(facts["resolution"]),
         unet=UNetSpec(**unet),
         schedule=NoiseSchedule(**facts["schedule"]),
-        id_dim=int(encoders["id_dim"]),
-        face_hidden=tuple(encoders["face_hidden"]),
-        identity_widths=tuple(encoders["identity_widths"]),
-        landmark_widths=tuple(encoders["landmark_widths"]),
-        landmark_hidden=int(encoders["landmark_hidden"]),
-        parser_widths=tuple(encoders["parser_widths"]),
-        parser_classes=tuple(encoders["parser_classes"]),
+        encoders=family_from_json(facts["encoders"]),
     )
 
 
@@ -138,7 +134,7 @@ def load_pack(folder: Path) -> Pack:
         defaults = _defaults(facts["defaults"])
         attributes = tuple(_attribute(a) for a in facts["attributes"])
         digests = {name: str(facts["files"][name]["sha256"]) for name in FILES}
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ModelFilesError(f"{folder / 'pack.json'} is malformed ({error!r}); install the pack again") from error
     tensors = {name: _read_tensors(folder / name, digests[name]) for name in FILES}
     networks = _build(spec, tensors, folder)
@@ -198,7 +194,7 @@ def _read_json(folder: Path) -> dict[str, Any]:
 
 def _read_tensors(path: Path, digest: str) -> dict[str, Tensor]:
     try:
-        found = hashlib.sha256(path.read_bytes()).hexdigest()
+        found = file_sha256(path)
         if found != digest:
             raise ModelFilesError(f"{path} is damaged: its sha256 is {found[:12]}, not {digest[:12]}; install it again")
         return {name: tensor.float() for name, tensor in load_file(path).items()}

@@ -11,6 +11,7 @@ from dva.model.code import ClipCode, SourceFacts
 from dva.model.editing.attribute import attribute_edit
 from dva.model.errors import ModelFilesError, UsageError
 from dva.model.packs.pack import Pack
+from dva.model.samplers import PATHS, Solver
 from dva.model.types import FRAME_STATUS, FaceTrack
 
 FRAMES = 5
@@ -70,6 +71,31 @@ def test_residual_makes_reconstruction_exact(autoencoder: Autoencoder, code: Cli
     assert (again - source)[usable].abs().max() < 2e-3  # half precision of the residual
 
 
+@pytest.mark.parametrize("solver", PATHS)
+def test_every_solver_decodes_by_its_own_path(autoencoder: Autoencoder, code: ClipCode, solver: Solver):
+    """The way by hand from the stored noise, frame by frame, with the clip's one identity."""
+    encoded = autoencoder.encode(code.crops, code.track, code.source, 4, solver)
+    path = PATHS[solver]
+    levels = path.levels(autoencoder.pack.spec.schedule, 4, encoded.start)
+    x0 = encoded.crops.float() / 127.5 - 1
+    with torch.no_grad():
+        for i in np.flatnonzero(encoded.track.usable()):
+            predict = autoencoder.predictor(encoded.z_id[None], encoded.z_lnd[i : i + 1])
+            noise = path.encode(x0[i : i + 1], levels, predict)
+            torch.testing.assert_close(encoded.noise[i : i + 1].float(), noise, rtol=2e-3, atol=2e-3)
+            by_hand = path.decode(encoded.noise[i : i + 1].float(), levels, predict)
+            torch.testing.assert_close(autoencoder.reconstruct(encoded)[i : i + 1], by_hand, rtol=1e-3, atol=1e-4)
+
+
+def test_a_reconstruction_and_the_residual_make_up_the_edited_crop(
+    autoencoder: Autoencoder, pack: Pack, code: ClipCode
+):
+    edited = code.with_edit(attribute_edit(pack, "Eyeglasses", 0.7, FRAMES))
+    usable = code.track.usable()
+    made = ((autoencoder.reconstruct(edited) + code.residual.float() + 1) / 2).clamp(0, 1) - code.crops.float() / 255
+    torch.testing.assert_close(autoencoder.decode(edited).difference[usable], made[usable], rtol=0, atol=1e-5)
+
+
 def test_edits_add_up_whatever_their_order(autoencoder: Autoencoder, pack: Pack, code: ClipCode):
     a = attribute_edit(pack, "Eyeglasses", 0.7, FRAMES)
     b = attribute_edit(pack, "Gray_Hair", -0.4, FRAMES)
@@ -106,6 +132,11 @@ def test_a_code_of_another_pack_is_refused(code: ClipCode, tmp_path: Path):
 def test_impossible_steps_are_refused(autoencoder: Autoencoder, code: ClipCode, steps: int):
     with pytest.raises(UsageError, match="steps must lie between"):
         autoencoder.encode(code.crops, code.track, code.source, steps)
+
+
+def test_steps_that_no_stride_of_the_published_path_gives_are_refused(autoencoder: Autoencoder, code: ClipCode):
+    with pytest.raises(UsageError, match=r"cannot take 600 steps.* 500 or 1000"):
+        autoencoder.encode(code.crops, code.track, code.source, 600, "published")
 
 
 def test_crops_of_another_size_are_refused(autoencoder: Autoencoder, code: ClipCode):

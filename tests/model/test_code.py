@@ -1,4 +1,5 @@
 import dataclasses
+import json
 from fractions import Fraction
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from dva.model.code import ClipCode, SourceFacts, load_code, save_code
+from dva.model.code import ClipCode, SourceFacts, _digest, load_code, save_code
 from dva.model.editing.attribute import IdentityEdit
 from dva.model.errors import InputError, ModelFilesError
 from dva.model.types import FaceTrack
@@ -124,4 +125,28 @@ def test_a_changed_fact_is_noticed(code: ClipCode, tmp_path: Path):
 def test_impossible_numbers_are_refused(code: ClipCode, tmp_path: Path, changes: dict[str, int], message: str):
     save_code(dataclasses.replace(code, **changes), tmp_path / "clip.dva")
     with pytest.raises(ModelFilesError, match=message):
+        load_code(tmp_path / "clip.dva")
+
+
+def rewrite_facts(path: Path, **changes: object) -> None:
+    """Change what a code's file says about it; None leaves a word out. The digest fits again afterwards."""
+    with safe_open(path, framework="pt") as file:
+        metadata = file.metadata()
+    facts = {**json.loads(metadata["code"]), **changes, "digest": None}
+    facts = {name: value for name, value in facts.items() if value is not None}
+    tensors = load_file(path)
+    facts["digest"] = _digest(tensors, facts)
+    save_file(tensors, path, metadata | {"code": json.dumps(facts)})
+
+
+def test_a_file_from_before_features_could_be_exchanged_is_read(code: ClipCode, tmp_path: Path):
+    save_code(code, tmp_path / "clip.dva")
+    rewrite_facts(tmp_path / "clip.dva", exchanged=None)
+    assert load_code(tmp_path / "clip.dva").exchanged == ()
+
+
+def test_an_exchanged_feature_that_nobody_knows_is_refused(code: ClipCode, tmp_path: Path):
+    save_code(code, tmp_path / "clip.dva")
+    rewrite_facts(tmp_path / "clip.dva", exchanged=["smell"])
+    with pytest.raises(ModelFilesError, match="smell"):
         load_code(tmp_path / "clip.dva")

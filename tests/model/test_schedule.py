@@ -27,3 +27,10 @@ def test_levels_rise_from_clean_to_the_start_in_even_steps(steps: int, start: in
 
 def test_published_levels_are_every_nth_time_from_zero():
     assert [level.t for level in NoiseSchedule().published_levels(5)] == [0, 200, 400, 600, 800]
+
+
+@pytest.mark.parametrize("steps", [2, 20, 30, 77, 100, 334, 1000])
+def test_a_published_path_has_as_many_levels_as_steps(steps: int):
+    times = [level.t for level in NoiseSchedule().published_levels(steps)]
+    assert len(times) == steps
+    assert len({b - a for a, b in pairwise(times)}) == 1

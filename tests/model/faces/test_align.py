@@ -1,12 +1,9 @@
-"""Squares, crops and the published geometry."""
-
-from pathlib import Path
+"""Squares and crops."""
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from dva.model.faces import published
 from dva.model.faces.align import (
     crop_from_frame,
     crop_from_frame_matrix,
@@ -19,34 +16,10 @@ FACE = np.array([[40.0, 50.0], [60.0, 49.0], [51.0, 62.0], [43.0, 72.0], [59.0, 
 QUAD = quads_from_landmarks(FACE[None], 0, 0)[0]
 
 
-@pytest.fixture
-def golden(shared: Path) -> dict[str, NDArray[np.generic]]:
-    with np.load(shared / "golden" / "alignment.npz") as arrays:
-        return dict(arrays)
-
-
 def ramp(height: int, width: int) -> NDArray[np.float32]:
     """A picture whose value tells the place: red is x, green is y."""
     y, x = np.mgrid[:height, :width].astype(np.float32)
     return np.stack([x, y, x + y], axis=-1)
-
-
-def test_quads_are_the_published_ones(golden) -> None:
-    quads = quads_from_landmarks(golden["landmarks5"], sigma_centre=1, sigma_axes=3)
-    np.testing.assert_allclose(quads, golden["quads"], atol=1e-3)
-
-
-@pytest.mark.parametrize(("quad", "crop"), [("quad", "crop"), ("quad_edge", "crop_edge")])
-def test_the_parity_crop_is_the_published_one(golden, quad, crop) -> None:
-    made = published.crop_quad(golden["image"], golden[quad], 64)
-    assert np.abs(made.astype(float) - golden[crop]).mean() <= 1
-
-
-def test_the_parity_paste_is_the_published_one(golden) -> None:
-    coefficients = published.paste_coefficients(golden["quad"], 64)
-    np.testing.assert_allclose(coefficients, golden["paste_coefficients"], atol=1e-9)
-    pasted = published.paste_square(golden["image"], golden["quad"], golden["patch"])
-    assert np.abs(pasted.astype(float) - golden["pasted"]).mean() <= 0.01
 
 
 def test_turning_scaling_and_moving_a_face_does_the_same_to_its_quad() -> None:
