@@ -1,0 +1,116 @@
+"""A whole mix of clips: the road from files to a file."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ..model.autoencoder import Autoencoder, check_steps
+from ..model.code import ClipCode, load_code
+from ..model.editing.exchange import check_length, with_gaussian_noise, with_identity, with_motion, with_noise
+from ..model.errors import DeviceError, UsageError
+from ..model.packs.pack import Pack
+from ..model.types import OnProgress, ignore_progress
+from ..model.video import CodecChoice, VideoSource, VideoWriter, open_video
+from .jobs import EditReport, EditRequest, encode_source, write_edited
+
+GAUSSIAN = Path("gaussian")
+"""In the place of a clip: noise that is drawn."""
+CODE_SUFFIX = ".dva"
+
+
+@dataclass(frozen=True)
+class MixRequest:
+    """What `dva mix` was asked for. The clips that give a feature are video files or clip codes (.dva)."""
+
+    source: Path
+    target: Path
+    identity: Path | None = None
+    motion: Path | None = None
+    noise: Path | None = None
+    """GAUSSIAN draws it."""
+    seed: int = 0
+    steps: int | None = None
+    codec: CodecChoice = "auto"
+
+    def givers(self) -> tuple[Path, ...]:
+        """The other clips, each once."""
+        named = (self.identity, self.motion, self.noise)
+        return tuple(dict.fromkeys(path for path in named if path not in (None, GAUSSIAN)))
+
+
+def mix_file(
+    request: MixRequest, pack: Pack, device: torch.device, on_progress: OnProgress = ignore_progress
+) -> EditReport:
+    """Mix clips into a new file. Nothing is left under the target's name unless all went well.
+
+    Raises UsageError for a request without anything to exchange and for a clip that is too short, ModelFilesError for a
+    clip code of another pack, InputError for footage that cannot be used, DeviceError where memory is short.
+    """
+    try:
+        return _mix(request, pack, device, on_progress)
+    except torch.cuda.OutOfMemoryError as error:
+        raise DeviceError(
+            f"{device} has too little memory free to mix {request.source}; close other programs or use --device cpu"
+        ) from error
+
+
+def _mix(request: MixRequest, pack: Pack, device: torch.device, on_progress: OnProgress) -> EditReport:
+    if request.identity is None and request.motion is None and request.noise is None:
+        raise UsageError("nothing to exchange; give at least one of --identity, --motion and --noise another clip")
+    if request.target.resolve() in {path.resolve() for path in (request.source, *request.givers())}:
+        raise UsageError(f"{request.target} is one of the sources; name another output file")
+    if request.steps is not None:
+        check_steps(request.steps)
+    source = open_video(request.source)
+    opened = {path: _open(path, pack) for path in request.givers()}
+    _check_lengths(request, opened, source.frame_count)
+    opened[request.source] = source
+    with VideoWriter(request.target, source, request.codec) as writer:
+        autoencoder = Autoencoder(pack, device)
+        codes = {path: _encoded(clip, autoencoder, request, on_progress) for path, clip in opened.items()}
+        code = _exchange(codes, request)
+        decoded = autoencoder.decode(code, on_progress)
+        write_edited(writer, source, code.track, decoded, on_progress)
+    missing = np.flatnonzero(~code.track.usable())
+    return EditReport(len(code), tuple(int(i) for i in missing))
+
+
+def _open(path: Path, pack: Pack) -> VideoSource | ClipCode:
+    if path.suffix.lower() != CODE_SUFFIX:
+        return open_video(path)
+    code = load_code(path)
+    code.check_pack(pack)
+    return code
+
+
+def _check_lengths(request: MixRequest, opened: dict[Path, VideoSource | ClipCode], frames: int) -> None:
+    """Before anything is encoded: that takes long."""
+    if request.motion is not None:
+        check_length(frames, _length(opened[request.motion]), request.motion.name, "motion")
+    if request.noise not in (None, GAUSSIAN):
+        check_length(frames, _length(opened[request.noise]), request.noise.name, "noise")
+
+
+def _length(clip: VideoSource | ClipCode) -> int:
+    return len(clip) if isinstance(clip, ClipCode) else clip.frame_count
+
+
+def _encoded(
+    clip: VideoSource | ClipCode, autoencoder: Autoencoder, request: MixRequest, on_progress: OnProgress
+) -> ClipCode:
+    if isinstance(clip, ClipCode):
+        return clip
+    return encode_source(clip, autoencoder, EditRequest(clip.path, request.target, (), request.steps), on_progress)
+
+
+def _exchange(codes: dict[Path, ClipCode], request: MixRequest) -> ClipCode:
+    code = codes[request.source]
+    if request.identity is not None:
+        code = with_identity(code, codes[request.identity])
+    if request.motion is not None:
+        code = with_motion(code, codes[request.motion])
+    if request.noise == GAUSSIAN:
+        return with_gaussian_noise(code, request.seed)
+    return code if request.noise is None else with_noise(code, codes[request.noise])
