@@ -7,20 +7,27 @@ elsewhere a stranger's `comfy` could answer. torch is imported late because list
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, get_args
 
 from typing_extensions import assert_never
 
-from ..model.errors import DeviceError
+from ..model.errors import DeviceError, UsageError
 from ..model.types import OnProgress, Progress, ignore_progress
+from .manifest import ROOT
 
 if TYPE_CHECKING:
     import torch
 
+    from ..model.video import FrameSource
+
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 DEVICE_NAMES: tuple[DeviceName, ...] = get_args(DeviceName)
+CODE_SUFFIX = ".dva"
+"""Of the files that hold clip codes."""
+Result = TypeVar("Result")
 
 
 class Host(Protocol):
@@ -38,6 +45,30 @@ class Host(Protocol):
         """Return a callback that shows progress and raises when the host wants us to stop."""
         ...
 
+    def free_memory(self, device: torch.device) -> None:
+        """Give back the device memory that others hold and could do without, after a lack of it."""
+        ...
+
+    def code_files(self) -> dict[str, Path]:
+        """Return every clip code that a user of the host can choose: the name it is shown under -> file."""
+        ...
+
+    def new_code_file(self, prefix: str) -> Path:
+        """Return where the next clip code goes, in a folder that is there; UsageError for a prefix that leads away."""
+        ...
+
+    def video(self, source: FrameSource) -> Any:  # noqa: ANN401 - each host has its own kind of video
+        """Return a clip as the host passes clips on; it is read when it is saved, and not before."""
+        ...
+
+    def video_source(self, video: Any) -> FrameSource | None:  # noqa: ANN401
+        """Return the clip in one of the host's videos, to be read frame by frame; None for one that is in memory."""
+        ...
+
+    def withheld(self, reason: str) -> Any:  # noqa: ANN401
+        """Return what stands in the place of an output that is not made; where it is used, the reason is shown."""
+        ...
+
 
 class PlainHost:
     """Nobody: a terminal, a script, a test."""
@@ -51,12 +82,51 @@ class PlainHost:
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
     def pack_folders(self) -> tuple[Path, ...]:
-        """Return nothing: dva_plugin.home knows the user's own folder."""
-        return ()
+        """Return models/dva of the ComfyUI that this plugin is installed in, so that its command and its nodes agree.
+
+        What extra_model_paths.yaml says is known inside ComfyUI only; the command is told by DVA_PACKS.
+        """
+        comfyui = ROOT.parent.parent
+        is_inside = ROOT.parent.name == "custom_nodes" and (comfyui / "folder_paths.py").is_file()
+        return (comfyui / "models" / "dva",) if is_inside else ()
 
     def on_progress(self) -> OnProgress:
         """Return silence; the command line brings its own bar."""
         return ignore_progress
+
+    def free_memory(self, device: torch.device) -> None:
+        """Let torch's own cache go."""
+        import torch  # noqa: PLC0415 - see the module's docstring
+
+        if device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    def code_files(self) -> dict[str, Path]:
+        """Return those of the folder output below the current one."""
+        return _codes_below(_plain_output(), "")
+
+    def new_code_file(self, prefix: str) -> Path:
+        """Return prefix_00001_.dva, or with the next free number, in the folder output below the current one."""
+        folder = _plain_output()
+        stem = (folder / prefix).resolve()
+        if not prefix or not stem.is_relative_to(folder) or stem == folder:
+            raise UsageError(f"the prefix {prefix!r} leads outside {folder}; use a name such as 'clips/shot'")
+        stem.parent.mkdir(parents=True, exist_ok=True)
+        ours = [path.stem for path in stem.parent.glob(f"*{CODE_SUFFIX}") if path.stem.startswith(stem.name + "_")]
+        taken = [name[len(stem.name) + 1 :].rstrip("_") for name in ours]
+        number = max((int(text) for text in taken if text.isdecimal()), default=0) + 1
+        return stem.with_name(f"{stem.name}_{number:05}_{CODE_SUFFIX}")
+
+    def video(self, source: FrameSource) -> FrameSource:
+        """Return the clip itself."""
+        return source
+
+    def video_source(self, video: FrameSource) -> FrameSource:
+        """Return the clip itself."""
+        return video
+
+    def withheld(self, reason: str) -> None:
+        """Return None."""
 
 
 class ComfyHost:
@@ -87,6 +157,43 @@ class ComfyHost:
 
         return show
 
+    def free_memory(self, device: torch.device) -> None:
+        """Have ComfyUI unload the models of other nodes from the device."""
+        management = _comfy("comfy.model_management")
+        management.free_memory(sys.float_info.max, device)
+        management.soft_empty_cache()
+
+    def code_files(self) -> dict[str, Path]:
+        """Return those in ComfyUI's input folder, and those in its output folder, marked as ComfyUI marks them."""
+        folder_paths = _comfy("folder_paths")
+        inputs = _codes_below(Path(folder_paths.get_input_directory()), "")
+        return inputs | _codes_below(Path(folder_paths.get_output_directory()), " [output]")
+
+    def new_code_file(self, prefix: str) -> Path:
+        """Return the next free name in ComfyUI's output folder, counted as ComfyUI counts its pictures."""
+        folder_paths = _comfy("folder_paths")
+        root = Path(folder_paths.get_output_directory()).resolve()
+        if not prefix or not (root / prefix).resolve().is_relative_to(root):
+            raise UsageError(f"the prefix {prefix!r} leads outside ComfyUI's output folder; use one as 'dva/shot'")
+        folder, name, counter, _, _ = folder_paths.get_save_image_path(prefix, str(root))
+        return Path(folder) / f"{name}_{counter:05}_{CODE_SUFFIX}"
+
+    def video(self, source: FrameSource) -> Any:  # noqa: ANN401 - ComfyUI's modules come without types
+        """Return a VIDEO that streams when it is saved."""
+        from .comfy_video import lazy_video  # noqa: PLC0415 - it imports torch
+
+        return lazy_video(source, _comfy, self.on_progress)
+
+    def video_source(self, video: Any) -> FrameSource | None:  # noqa: ANN401
+        """Return the clip behind a VIDEO of ours or one from a file; None for any other."""
+        from .comfy_video import streamed_source  # noqa: PLC0415 - it imports torch
+
+        return streamed_source(video, _comfy)
+
+    def withheld(self, reason: str) -> Any:  # noqa: ANN401
+        """Return what keeps every node behind the output from running, and shows the reason there."""
+        return _comfy("comfy_execution.graph_utils").ExecutionBlocker(reason)
+
 
 def current_host() -> Host:
     """Return the host we run in."""
@@ -116,6 +223,40 @@ def choose_device(name: DeviceName = "auto") -> torch.device:
     if not present:
         raise DeviceError(f"asked for the device {name!r}, but torch {torch.__version__} {lack}; use 'auto' or 'cpu'")
     return torch.device(name)
+
+
+class TakesChunks(Protocol):
+    """Something that sends several frames through a network together."""
+
+    device: torch.device
+    chunk: int
+    """Frames at once, at least 1."""
+
+
+def with_less_memory(taker: TakesChunks, work: Callable[[], Result]) -> Result:
+    """Return what work gives, beginning anew with half the chunk whenever the device runs out of memory.
+
+    What other programs' models hold is freed first. At a chunk of one frame the error goes on to the host as it is.
+    """
+    import torch  # noqa: PLC0415 - see the module's docstring
+
+    while True:
+        try:
+            return work()
+        except torch.cuda.OutOfMemoryError:
+            if taker.chunk == 1:
+                raise
+        # Outside the handler: the error holds on to every tensor of the attempt.
+        taker.chunk //= 2
+        current_host().free_memory(taker.device)
+
+
+def _codes_below(folder: Path, mark: str) -> dict[str, Path]:
+    return {path.relative_to(folder).as_posix() + mark: path for path in sorted(folder.rglob(f"*{CODE_SUFFIX}"))}
+
+
+def _plain_output() -> Path:
+    return (Path.cwd() / "output").resolve()
 
 
 def _comfy(module: str) -> Any:  # noqa: ANN401 - ComfyUI's modules come without types

@@ -1,6 +1,5 @@
 """A whole edit of one clip: the road from a file to a file."""
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -11,12 +10,12 @@ import torch
 from ..model.autoencoder import Autoencoder, Decoded, check_steps
 from ..model.code import ClipCode, SourceFacts, load_code, save_code
 from ..model.editing.attribute import attribute_edit
-from ..model.errors import DeviceError, InputError, UsageError
-from ..model.faces.align import aligned_bytes
+from ..model.errors import DeviceError, UsageError
+from ..model.faces.clip import EditedSource, aligned_crops
 from ..model.faces.detect import FaceDetector
-from ..model.faces.paste import paste
 from ..model.faces.region import region_alpha
 from ..model.faces.track import track_face
+from ..model.packs.folder import file_sha256
 from ..model.packs.pack import Pack
 from ..model.types import FaceTrack, OnProgress, Progress, ignore_progress
 from ..model.video import CodecChoice, FrameSource, VideoSource, VideoWriter, open_video
@@ -102,46 +101,15 @@ def encode_source(
     """Track one person of a clip and encode their crops."""
     track = track_face(source, FaceDetector(autoencoder.device), request.person, on_progress=on_progress)
     crops = aligned_crops(source, track, autoencoder.pack.spec.resolution, on_progress)
-    digest = file_sha256(source.path)
-    facts = SourceFacts(source.path.name, source.size, source.frame_rate, len(track), digest)
-    return autoencoder.encode(crops, track, facts, request.steps, on_progress=on_progress)
-
-
-def file_sha256(path: Path) -> str:
-    """Hexadecimal digest of a whole file, read in pieces."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while piece := file.read(1 << 20):
-            digest.update(piece)
-    return digest.hexdigest()
-
-
-def aligned_crops(
-    source: FrameSource, track: FaceTrack, size: int, on_progress: OnProgress = ignore_progress
-) -> torch.Tensor:
-    """[T, 3, S, S] uint8 crops of a tracked face; black where the track misses."""
-    crops = np.zeros((len(track), size, size, 3), np.uint8)
-    usable = track.usable()
-    for i, frame in enumerate(source):
-        if usable[i]:
-            crops[i] = aligned_bytes(frame, track.quads[i], size)
-        on_progress(Progress("align", i + 1, len(track)))
-    return torch.from_numpy(crops).permute(0, 3, 1, 2).contiguous()
+    return autoencoder.encode(crops, track, SourceFacts.of(source), request.steps, on_progress=on_progress)
 
 
 def write_edited(
     writer: VideoWriter, source: FrameSource, track: FaceTrack, decoded: Decoded, on_progress: OnProgress
 ) -> None:
     """Paste every edited crop into its frame, and write all frames."""
-    alpha = region_alpha(decoded.mask.numpy(), source.frame_rate)
     difference = decoded.difference.permute(0, 2, 3, 1).numpy()
-    count = 0
-    for i, frame in enumerate(source):
-        if i >= len(track):
-            raise InputError(f"{source.path} gave more frames on the second reading; copy it to a local disk first")
-        changed = bool(alpha[i].any()) and bool(track.usable()[i])
-        writer.write(paste(frame, track.quads[i], difference[i], alpha[i]) if changed else frame)
-        count += 1
-        on_progress(Progress("write", count, len(track)))
-    if count != len(track):
-        raise InputError(f"{source.path} gave {count} of {len(track)} frames on the second reading; copy it first")
+    alpha = region_alpha(decoded.mask.numpy(), source.frame_rate)
+    for i, frame in enumerate(EditedSource(source, track, difference, alpha)):
+        writer.write(frame)
+        on_progress(Progress("write", i + 1, len(track)))

@@ -1,4 +1,38 @@
-"""The nodes ComfyUI registers: id -> class, and id -> the name it shows."""
+"""The nodes ComfyUI registers: id -> class, and id -> the name it shows.
 
-NODE_CLASS_MAPPINGS: dict[str, type] = {}
-NODE_DISPLAY_NAME_MAPPINGS: dict[str, str] = {}
+The ids, and the names, order, types and defaults of the inputs, are permanent: saved graphs hold them
+(tests/nodes/contract.json). New inputs go to the end.
+"""
+
+from .align_faces import AlignFaces
+from .decode import Decode
+from .edit_by_attribute import EditByAttribute
+from .encode_video import EncodeVideo
+from .load_clip_code import LoadClipCode
+from .load_model import LoadModel
+from .paste_back import PasteBack
+from .save_clip_code import SaveClipCode
+from .track_mask import TrackMask
+
+NODE_CLASS_MAPPINGS: dict[str, type] = {
+    "DVA_LoadModel": LoadModel,
+    "DVA_AlignFaces": AlignFaces,
+    "DVA_TrackMask": TrackMask,
+    "DVA_EncodeVideo": EncodeVideo,
+    "DVA_EditByAttribute": EditByAttribute,
+    "DVA_Decode": Decode,
+    "DVA_PasteBack": PasteBack,
+    "DVA_LoadClipCode": LoadClipCode,
+    "DVA_SaveClipCode": SaveClipCode,
+}
+NODE_DISPLAY_NAME_MAPPINGS: dict[str, str] = {
+    "DVA_LoadModel": "Load DVA Model",
+    "DVA_AlignFaces": "Align Faces",
+    "DVA_TrackMask": "Track Mask",
+    "DVA_EncodeVideo": "Encode Video",
+    "DVA_EditByAttribute": "Edit Identity by Attribute",
+    "DVA_Decode": "Decode",
+    "DVA_PasteBack": "Paste Back",
+    "DVA_LoadClipCode": "Load Clip Code",
+    "DVA_SaveClipCode": "Save Clip Code",
+}

@@ -30,6 +30,18 @@ def paste(frame: Frame, quad: FloatArray, difference: NDArray[np.float32], alpha
     return frame.add_rgb(delta, window.top, window.left) if delta.any() else frame
 
 
+def mask_in_frame(frame_mask: NDArray[np.float32], quad: FloatArray, mask: NDArray[np.float32]) -> None:
+    """Write a crop's mask [S, S], in [0, 1], into a frame's [H, W], at the pixels where paste would write."""
+    if not mask.any():
+        return
+    size = len(mask)
+    window = _Window.of(frame_from_crop_matrix(quad, size), mask > 0, (frame_mask.shape[0], frame_mask.shape[1]))
+    if window is not None:
+        one = np.ones((size, size, 3), np.float32)
+        strength = _warp(one, mask, crop_from_frame_matrix(quad, size), window)[..., 0]
+        frame_mask[window.top : window.bottom, window.left : window.right] = np.clip(strength, 0.0, 1.0)
+
+
 @dataclass(frozen=True)
 class _Window:
     """Pixels of a frame: rows top to bottom - 1, columns left to right - 1."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import InputError, UsageError
 from .colour import RANGE_LIMITED, TAG_OF_MATRIX, ColourSpace
-from .formats import fill_picture, freeze, pixel_format
+from .formats import FLOAT_RGB, fill_picture, freeze, pixel_format
 from .frame import Frame
 
 Codec = Literal["h264", "ffv1"]
@@ -56,14 +56,15 @@ def encodable(frame: Frame, codec: Codec) -> Frame:
     """The frame in a pixel format that the codec carries; InputError where samples would have to be thrown away.
 
     FFV1 carries all of them. H.264 carries gray and YUV of 8 and 10 bits: alpha is dropped where it hides nothing, RGB
-    of 8 bits is converted to YUV, and chroma that H.264 cannot place (odd sizes, 4:4:0, 4:1:1) is repeated to one
-    sample a pixel.
+    of 8 bits or from memory is converted to YUV, and chroma that H.264 cannot place (odd sizes, 4:4:0, 4:1:1) is
+    repeated to one sample a pixel.
     """
     if codec == "ffv1":
         _check_carried(frame, codec)
         return frame
     frame = _without_opaque_alpha(frame)
-    if frame.format.family == "rgb" and frame.format.bits == 8 and not frame.format.has_alpha:
+    is_rgb8 = frame.format.family == "rgb" and frame.format.bits == 8 and not frame.format.has_alpha
+    if is_rgb8 or frame.format == FLOAT_RGB:
         frame = _yuv_of_rgb(frame)
     across, down = frame.format.chroma_shift
     odd = frame.size[0] % (1 << down) or frame.size[1] % (1 << across)

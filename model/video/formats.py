@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 
-Plane = NDArray[np.uint8 | np.uint16]
+Plane = NDArray[np.uint8 | np.uint16 | np.float32]
 Family = Literal["yuv", "rgb", "gray"]
 
 CHROMA_SHIFT = {
@@ -49,8 +49,8 @@ class PixelFormat:
 
     @property
     def peak(self) -> int:
-        """The largest code."""
-        return (1 << self.bits) - 1
+        """The largest code; 1 for FLOAT_RGB."""
+        return 1 if self == FLOAT_RGB else (1 << self.bits) - 1
 
     def plane_shapes(self, size: tuple[int, int]) -> list[tuple[int, int]]:
         """(rows, columns) of each plane of a picture of `size` (height, width)."""
@@ -68,6 +68,10 @@ class PixelFormat:
             raise InputError(f"{self.name} video cannot be turned by a quarter: no pixel format holds the result")
         name = self.name.replace(names[across, down], names[down, across], 1)
         return replace(self, name=name, chroma_shift=(down, across))
+
+
+FLOAT_RGB = PixelFormat("gbrpf32le", bits=32, chroma_shift=(0, 0), family="rgb", has_alpha=False)
+"""float32 in [0, 1]: pictures that came from memory. Files of it are not read, and none is written."""
 
 
 def pixel_format(name: str) -> PixelFormat:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ..errors import UsageError
 from ..types import ByteArray, FloatArray
 from .colour import RANGE_FULL, RGB_MATRIX, ColourSpace, ColourTags, colour_space
-from .formats import PixelFormat, Plane, freeze, pixel_format
+from .formats import FLOAT_RGB, PixelFormat, Plane, freeze, pixel_format
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,13 @@ class Frame:
         tags = ColourTags(matrix=RGB_MATRIX, range=RANGE_FULL)
         planes = tuple(freeze(image[..., channel].copy()) for channel in (1, 2, 0))
         return cls(index, planes, layout, colour_space(tags, layout, image.shape[0]), index, 1 / frame_rate, 1)
+
+    @classmethod
+    def from_rgb_float(cls, index: int, image: NDArray[np.float32], frame_rate: Fraction) -> "Frame":
+        """image: [H, W, 3] float32 RGB, 1 is white; looked at, never written to. Values beyond [0, 1] are kept."""
+        tags = ColourTags(matrix=RGB_MATRIX, range=RANGE_FULL)
+        planes = tuple(freeze(image[..., channel]) for channel in (1, 2, 0))
+        return cls(index, planes, FLOAT_RGB, colour_space(tags, FLOAT_RGB, image.shape[0]), index, 1 / frame_rate, 1)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -165,11 +172,12 @@ def _spread(change: FloatArray, top: int, left: int, size: tuple[int, int], shif
 
 
 def _add_to_plane(plane: Plane, patch: _Patch, channel: Channel) -> Plane:
-    change = np.rint(patch.change).astype(np.int32)
+    is_float = plane.dtype == np.float32
+    change = patch.change.astype(np.float32) if is_float else np.rint(patch.change).astype(np.int32)
     if not change.any():
         return plane
     window = np.s_[patch.row : patch.row + change.shape[0], patch.column : patch.column + change.shape[1]]
-    before = plane[window].astype(np.int32)
+    before = plane[window].astype(change.dtype)
     low, high = channel.legal
     after = np.clip(before + change, np.minimum(before, low), np.maximum(before, high))
     result = plane.copy()

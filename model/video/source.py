@@ -4,10 +4,11 @@ from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
+
+from numpy.typing import NDArray
 
 from ..errors import UsageError
-from ..types import ByteArray
 from .colour import ColourSpace
 from .formats import PixelFormat
 from .frame import Frame
@@ -78,13 +79,18 @@ class ArraySource:
     start_time = Fraction(0)
     pixel_aspect = Fraction(1)
 
-    def __init__(self, images: ByteArray, frame_rate: Fraction) -> None:
-        """images: [T, H, W, 3] uint8 RGB, at least one; not copied."""
-        if images.ndim != 4 or images.shape[-1] != 3 or images.dtype != "uint8" or len(images) == 0:
-            raise UsageError(f"frames must be [T, H, W, 3] uint8 with T >= 1, not {list(images.shape)} {images.dtype}")
+    def __init__(self, images: NDArray[Any], frame_rate: Fraction) -> None:
+        """images: [T, H, W, 3] RGB, uint8 or float32 in [0, 1], at least one; not copied."""
+        is_known = images.dtype in ("uint8", "float32")
+        if images.ndim != 4 or images.shape[-1] != 3 or not is_known or len(images) == 0:
+            raise UsageError(
+                "frames must be [T, H, W, 3] uint8 or float32 with T >= 1, "
+                f"not {list(images.shape)} {images.dtype}; drop an alpha channel, and load at least one frame"
+            )
         self._images = images
+        self._make_frame = Frame.from_rgb8 if images.dtype == "uint8" else Frame.from_rgb_float
         self.frame_rate = frame_rate
-        first = Frame.from_rgb8(0, images[0], frame_rate)
+        first = self._make_frame(0, images[0], frame_rate)
         self.size, self.format, self.colour = first.size, first.format, first.colour
 
     @property
@@ -93,7 +99,7 @@ class ArraySource:
 
     def frames(self, start: int = 0, stop: int | None = None) -> Iterator[Frame]:
         for index in range(self.frame_count)[start:stop]:
-            yield Frame.from_rgb8(index, self._images[index], self.frame_rate)
+            yield self._make_frame(index, self._images[index], self.frame_rate)
 
     def chunks(self, n: int) -> Iterator[list[Frame]]:
         return chunked(self.frames(), n)

@@ -1,0 +1,124 @@
+"""Between ComfyUI's tensors and ours. IMAGE is [T, H, W, 3] and MASK [T, H, W], float32 in [0, 1]."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..dva_plugin.host import current_host
+from ..model.autoencoder import Decoded
+from ..model.code import ClipCode
+from ..model.errors import InputError, ModelFilesError
+from ..model.packs.pack import Pack
+from ..model.types import FRAME_STATUS, FaceTrack, FloatArray, Progress
+from ..model.video import ArraySource, FrameSource
+from ..model.video.formats import FLOAT_RGB
+from .sockets import Clip, Track
+
+
+def source_of(frames: Clip, frame_rate: Fraction) -> FrameSource:
+    """The clip behind an IMAGE or a VIDEO, to be read frame by frame; nothing is copied.
+
+    frame_rate: of an IMAGE, in frames a second; a VIDEO brings its own. Raises InputError for an IMAGE that is not one.
+    """
+    if isinstance(frames, Tensor):
+        return _image_source(frames, frame_rate)
+    streamed = current_host().video_source(frames)
+    if streamed is not None:
+        return streamed
+    components = frames.get_components()
+    return _image_source(components.images, components.frame_rate)
+
+
+def _image_source(images: Tensor, frame_rate: Fraction) -> ArraySource:
+    if images.ndim != 4 or images.shape[-1] != 3 or len(images) == 0:
+        raise InputError(
+            f"frames must be an IMAGE of at least one RGB picture [T, H, W, 3], not {list(images.shape)}; "
+            "drop an alpha channel, and check what the loader before it gave"
+        )
+    return ArraySource(images.detach().cpu().float().numpy(), frame_rate)
+
+
+def rate_of(frame_rate: float) -> Fraction:
+    """Frames a second as a fraction: 29.97 is 30000/1001."""
+    ntsc = Fraction(round(frame_rate) * 1000, 1001)
+    return ntsc if abs(float(ntsc) - frame_rate) < 0.005 else Fraction(str(frame_rate)).limit_denominator(1000)
+
+
+def images_of(source: FrameSource) -> Tensor:
+    """IMAGE: every frame of a clip; samples that came from an IMAGE are copied as they are."""
+    height, width = source.size
+    images = np.empty((source.frame_count, height, width, 3), np.float32)
+    on_progress = current_host().on_progress()
+    for i, frame in enumerate(source):
+        images[i] = np.stack([frame.planes[k] for k in (2, 0, 1)], -1) if frame.format == FLOAT_RGB else frame.to_rgb()
+        on_progress(Progress("paste", i + 1, len(images)))
+    return torch.from_numpy(images)
+
+
+def image_of_crops(crops: Tensor) -> Tensor:
+    """IMAGE of crops [T, 3, S, S] uint8. There is no other way from crops to an IMAGE, so that equals stay equal."""
+    return crops.movedim(1, -1).float() / 255
+
+
+def image_of_decoded(code: ClipCode, decoded: Decoded) -> Tensor:
+    """IMAGE of the edited crops; those of frames without an edit are the source's, bit by bit."""
+    return (image_of_crops(code.crops) + decoded.difference.movedim(1, -1)).clamp(0, 1)
+
+
+def difference_of(crops: Tensor, aligned: Tensor) -> FloatArray:
+    """[T, S, S, 3] float32: an IMAGE of edited crops minus the source's crops [T, 3, S, S] uint8.
+
+    Raises InputError where their numbers or sizes differ.
+    """
+    before = image_of_crops(aligned)
+    if crops.shape != before.shape:
+        (frames, side), found = before.shape[:2], list(crops.shape)
+        raise InputError(
+            f"crops must be an IMAGE of {frames} pictures of {side}x{side}, one a frame, as Align Faces and Decode "
+            f"give them, not {found}; nodes in between must keep their number and size"
+        )
+    return (crops.cpu().float() - before).numpy()
+
+
+def masks_of(mask: Tensor, frames: int, side: int) -> NDArray[np.float32]:
+    """[frames, side, side] float32 of a MASK; one alone counts for every frame. InputError where it does not fit."""
+    if mask.ndim != 3 or len(mask) not in (1, frames) or tuple(mask.shape[1:]) != (side, side):
+        raise InputError(
+            f"mask must be a MASK of {frames} pictures (or one) of {side}x{side}, as large as the crops, "
+            f"not {list(mask.shape)}; resize it, or wire the mask of Decode"
+        )
+    return mask.detach().cpu().float().clamp(0, 1).expand(frames, -1, -1).numpy()
+
+
+def track_report(track: FaceTrack) -> str:
+    """What became of every frame, in words."""
+    from ..model.metrics.flags import ranges  # noqa: PLC0415 - measuring is not needed to load the nodes
+
+    lines = [f"{int(track.usable().sum())} of {len(track)} frames have a face"]
+    for status, meaning in (("interpolated", "filled in between neighbours"), ("missing", "without a face")):
+        found = np.flatnonzero(track.status == FRAME_STATUS.index(status)).tolist()
+        lines += [f"{meaning}: {ranges(found)}"] if found else []
+    return "\n".join(lines)
+
+
+def check_same_pack(pack: Pack, track: Track) -> None:
+    """ModelFilesError where the crops of a track are cut for another pack."""
+    if pack.hash != track.pack.hash:
+        raise ModelFilesError(
+            f"the face was aligned for the pack {track.pack.spec.name}, but the model is {pack.spec.name}; "
+            "wire one Load DVA Model into both nodes"
+        )
+
+
+def chosen_file(name: str) -> Path:
+    """The clip code that the host shows under a name; InputError for a name that it does not show."""
+    files = current_host().code_files()
+    if name not in files:
+        raise InputError(
+            f"there is no clip code {name!r}; choose one of {', '.join(files) or 'none, so save one first'}"
+        )
+    return files[name]

@@ -1,0 +1,182 @@
+"""What the chain of nodes does to an IMAGE batch."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tiny import SIDE
+
+from dva.model.errors import InputError, ModelFilesError, UsageError
+from dva.nodes.load_model import LoadModel
+
+FRAMES, HEIGHT, WIDTH, MISSING = 6, 48, 64, 5
+
+
+def square_of(track, frame: int) -> tuple[slice, slice]:
+    """Rows and columns that hold the whole square of a frame."""
+    quad = track.face.quads[frame]
+    left, top = np.floor(quad.min(axis=0)).astype(int)
+    right, bottom = np.ceil(quad.max(axis=0)).astype(int) + 1
+    return slice(max(top, 0), bottom), slice(max(left, 0), right)
+
+
+def test_strength_0_gives_every_sample_back(chain, images):
+    track, _, _ = chain.align()
+    crops, mask = chain.decode(chain.edit(chain.encode(track), 0.0))
+    pasted, _ = chain.paste(track, crops, mask)
+    assert torch.equal(pasted, images)
+    assert not mask.any()
+
+
+def test_an_edit_stays_inside_the_square_and_its_mask(chain, images):
+    before = images.clone()
+    track, _, _ = chain.align()
+    crops, mask = chain.decode(chain.edit(chain.encode(track)))
+    held = crops.clone(), mask.clone()
+    pasted, _ = chain.paste(track, crops, mask)
+    assert torch.equal(images, before), "the input was modified in place"
+    assert torch.equal(crops, held[0]) and torch.equal(mask, held[1])
+    for i in range(FRAMES):
+        rows, columns = square_of(track, i if i != MISSING else 0)
+        assert (pasted[i, rows, columns] != images[i, rows, columns]).any() == (i != MISSING)
+        outside = torch.ones(HEIGHT, WIDTH, dtype=torch.bool)
+        outside[rows, columns] = i == MISSING
+        assert torch.equal(pasted[i][outside], images[i][outside])
+
+
+def test_nothing_is_written_where_the_mask_was_painted_out(chain, images):
+    """The square lies upright, so the left half of the crop is the left half of the square in the frame."""
+    track, _, _ = chain.align()
+    crops, mask = chain.decode(chain.edit(chain.encode(track)))
+    painted = mask[:1].clone()
+    painted[:, :, : SIDE // 2] = 0
+    pasted, _ = chain.paste(track, crops, painted, feather=0.0)
+    middle = int(track.face.quads[0, :, 0].mean())
+    pixel = (track.face.quads[0, 3, 0] - track.face.quads[0, 0, 0]) / SIDE
+    kept = int(middle - 3 * pixel)  # the soft edge is never narrower than a crop pixel, a cubic curve reaches two
+    assert torch.equal(pasted[:, :, :kept], images[:, :, :kept])
+    assert (pasted[0, :, middle:] != images[0, :, middle:]).any()
+
+
+def test_crops_and_mask_stand_one_to_one_with_the_frames(chain):
+    track, crops, report = chain.align()
+    assert crops.shape == (FRAMES, SIDE, SIDE, 3)
+    assert crops.flatten(1).any(1).tolist() == [i != MISSING for i in range(FRAMES)]
+    assert "5 of 6" in report
+    assert f"without a face: {MISSING}" in report
+    edited, mask = chain.decode(chain.edit(chain.encode(track)))
+    assert edited.shape == crops.shape
+    assert mask.shape == crops.shape[:3]
+    assert mask.flatten(1).any(1).tolist() == [i != MISSING for i in range(FRAMES)]
+    assert edited.min() >= 0
+    assert edited.max() <= 1
+
+
+def test_keyframes_leave_the_frames_of_strength_0_alone(chain, images):
+    track, _, _ = chain.align()
+    crops, mask = chain.decode(chain.edit(chain.encode(track), 0.8, "1:0, 3:1"))
+    pasted, _ = chain.paste(track, crops, mask)
+    changed = (pasted != images).flatten(1).any(1).tolist()
+    assert changed == [False, False, True, True, True, False]
+    constant, _ = chain.decode(chain.edit(chain.encode(track), 0.8))
+    torch.testing.assert_close(crops[4], constant[4])
+
+
+def test_edits_chain_and_cancel(chain, images):
+    track, _, _ = chain.align()
+    there = chain.edit(chain.encode(track), 0.7)
+    crops, mask = chain.decode(chain.edit(there, -0.7))
+    assert torch.equal(chain.paste(track, crops, mask)[0], images)
+
+
+def test_the_track_mask_lies_on_the_face(chain):
+    track, _, _ = chain.align()
+    (mask,) = chain.node("TrackMask")(track, chain.frames, "face")
+    assert mask.shape == (FRAMES, HEIGHT, WIDTH)
+    assert not mask[MISSING].any()
+    rows, columns = square_of(track, 0)
+    outside = mask[0].clone()
+    outside[rows, columns] = 0
+    assert not outside.any()
+    assert mask[0, HEIGHT // 2, WIDTH // 2] == 1  # the tiny parser calls everything skin
+    assert mask.min() >= 0
+    assert mask.max() <= 1
+
+
+def test_one_frame_is_a_clip(chain, images):
+    single = type(chain)(chain.model, images[:1])
+    track, _, _ = single.align()
+    crops, mask = single.decode(single.edit(single.encode(track)))
+    assert (single.paste(track, crops, mask)[0] != images[:1]).any()
+
+
+def test_a_code_comes_back_from_its_file(chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    track, _, _ = chain.align()
+    code = chain.edit(chain.encode(track))
+    chain.node("SaveClipCode")(code, "shots/a")
+    chain.node("SaveClipCode")(code, "shots/a")
+    load = chain.node("LoadClipCode")
+    again, track_again = load(chain.model, "shots/a_00002_.dva")
+    assert torch.equal(chain.decode(again)[0], chain.decode(code)[0])
+    np.testing.assert_array_equal(track_again.face.quads, track.face.quads)
+    state = load.__self__.IS_CHANGED(None, "shots/a_00001_.dva")
+    chain.node("SaveClipCode")(chain.edit(code), "shots/b")
+    (tmp_path / "output/shots/b_00001_.dva").replace(tmp_path / "output/shots/a_00001_.dva")
+    assert load.__self__.IS_CHANGED(None, "shots/a_00001_.dva") != state
+    for name in ("../secret.dva", "shots/none.dva"):
+        with pytest.raises(InputError, match="no clip code"):
+            load(chain.model, name)
+    for prefix in ("../a", "", "."):
+        with pytest.raises(UsageError, match="leads outside"):
+            chain.node("SaveClipCode")(code, prefix)
+
+
+@pytest.mark.parametrize("shape", [(2, 8, 8, 4), (0, 8, 8, 3), (8, 8, 3)])
+def test_what_is_no_clip_is_refused_in_a_sentence(chain, shape):
+    with pytest.raises(InputError, match="at least one RGB picture"):
+        type(chain)(chain.model, torch.zeros(shape)).align()
+
+
+def test_a_clip_without_a_face_is_refused(chain):
+    with pytest.raises(InputError, match="no face found in any of the 3 frames"):
+        type(chain)(chain.model, torch.ones(3, HEIGHT, WIDTH, 3)).align()
+
+
+def test_the_track_of_another_clip_is_refused(chain, images):
+    track, crops, _ = chain.align()
+    for other in (images[:4], images[:, :40]):
+        wrong = type(chain)(chain.model, other)
+        with pytest.raises(InputError, match="give the clip that was tracked"):
+            wrong.encode(track)
+        with pytest.raises(InputError, match="give the clip that was tracked"):
+            wrong.paste(track, crops, torch.zeros(FRAMES, SIDE, SIDE))
+        with pytest.raises(InputError, match="give the clip that was tracked"):
+            chain.node("TrackMask")(track, other, "face")
+
+
+def test_crops_and_masks_that_do_not_fit_are_refused(chain):
+    track, crops, _ = chain.align()
+    mask = torch.zeros(FRAMES, SIDE, SIDE)
+    for wrong in (crops[:3], crops[:, :8], torch.cat([crops, crops[..., :1]], -1)):
+        with pytest.raises(InputError, match=r"crops must be an IMAGE of 6 pictures of 16x16"):
+            chain.paste(track, wrong, mask)
+    for wrong in (mask[:3], mask[:, :8], mask[0]):
+        with pytest.raises(InputError, match="mask must be a MASK"):
+            chain.paste(track, crops, wrong)
+
+
+def test_two_packs_in_one_chain_are_refused(chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    track, _, _ = chain.align()
+    code = chain.encode(track)
+    other = type(chain)(LoadModel().load("other")[0], chain.frames)
+    with pytest.raises(ModelFilesError, match="one Load DVA Model into both"):
+        other.encode(track)
+    for use in (other.edit, other.decode):
+        with pytest.raises(ModelFilesError, match="made by pack tiny"):
+            use(code)
+    monkeypatch.chdir(tmp_path)
+    chain.node("SaveClipCode")(code, "clip")
+    with pytest.raises(ModelFilesError, match="made by pack tiny"):
+        other.node("LoadClipCode")(other.model, "clip_00001_.dva")

@@ -1,0 +1,123 @@
+"""How the nodes behave as guests: memory, interruption, the weight of their import."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from dva.dva_plugin.host import PlainHost, with_less_memory
+from dva.model.autoencoder import Autoencoder
+from dva.model.errors import Interrupted
+from dva.model.types import Progress
+
+HEAVY = {
+    "facenet_pytorch",
+    "face_alignment",
+    "open_clip",
+    "PySide6",
+    "skimage",
+    "cv2",
+    "numba",
+    "torchmetrics",
+    "comfy",
+}
+
+
+class Scarce:
+    """A device that holds so many frames."""
+
+    device = torch.device("cpu")
+
+    def __init__(self, holds: int, chunk: int) -> None:
+        self.holds, self.chunk = holds, chunk
+        self.tried: list[int] = []
+
+    def work(self) -> str:
+        self.tried.append(self.chunk)
+        if self.chunk > self.holds:
+            raise torch.cuda.OutOfMemoryError
+        return "done"
+
+
+def test_a_lack_of_memory_halves_the_chunk_until_it_fits() -> None:
+    scarce = Scarce(holds=3, chunk=16)
+    assert with_less_memory(scarce, scarce.work) == "done"
+    assert scarce.tried == [16, 8, 4, 2]
+
+
+def test_at_one_frame_the_lack_is_the_hosts() -> None:
+    scarce = Scarce(holds=0, chunk=5)
+    with pytest.raises(torch.cuda.OutOfMemoryError):
+        with_less_memory(scarce, scarce.work)
+    assert scarce.tried == [5, 2, 1]
+
+
+def test_what_a_smaller_chunk_encodes_is_the_same(chain, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The network runs out of memory for more than two frames; the node goes on, and the code is what it would be."""
+    track, _, _ = chain.align()
+    whole = chain.encode(track)
+    forward, sizes = chain.model.networks.unet.forward, []
+
+    def scarce(x: torch.Tensor, *rest: torch.Tensor) -> torch.Tensor:
+        sizes.append(len(x))
+        if len(x) > 2:
+            raise torch.cuda.OutOfMemoryError
+        return forward(x, *rest)
+
+    monkeypatch.setattr(chain.model.networks.unet, "forward", scarce)
+    halved = chain.encode(track)
+    assert max(sizes) == 5
+    torch.testing.assert_close(halved.noise, whole.noise, rtol=2e-3, atol=2e-3)
+    torch.testing.assert_close(
+        chain.decode(chain.edit(halved))[0], chain.decode(chain.edit(whole))[0], rtol=0, atol=2e-3
+    )
+
+
+@pytest.mark.parametrize("stage", ["find faces", "align", "perceive", "encode", "decode", "paste"])
+def test_every_stage_can_be_stopped(chain, monkeypatch: pytest.MonkeyPatch, stage: str) -> None:
+    def stop(progress: Progress) -> None:
+        if progress.stage == stage:
+            raise Interrupted("stop")
+
+    monkeypatch.setattr(PlainHost, "on_progress", lambda self: stop)
+    with pytest.raises(Interrupted):
+        track, _, _ = chain.align()
+        chain.paste(track, *chain.decode(chain.edit(chain.encode(track))))
+
+
+@pytest.mark.parametrize("stage", ["encode", "decode"])
+def test_who_wants_to_stop_waits_for_one_evaluation(chain, monkeypatch: pytest.MonkeyPatch, stage: str) -> None:
+    """All five frames go through the network together, so that a look between chunks would come too late."""
+    track, _, _ = chain.align()
+    code = chain.edit(chain.encode(track))
+    forward, evaluated = chain.model.networks.unet.forward, []
+
+    def counted(*given: torch.Tensor) -> torch.Tensor:
+        evaluated.append(len(given[0]))
+        return forward(*given)
+
+    def stop_after_the_first(progress: Progress) -> None:
+        if len(evaluated) == 1:
+            raise Interrupted("stop")
+
+    monkeypatch.setattr(chain.model.networks.unet, "forward", counted)
+    monkeypatch.setattr(PlainHost, "on_progress", lambda self: stop_after_the_first)
+    with pytest.raises(Interrupted):
+        chain.encode(track) if stage == "encode" else chain.decode(code)
+    assert evaluated == [5]
+
+
+def test_networks_stay_where_the_pack_has_them(chain) -> None:
+    """On another device a node works on a copy, which goes when the node ends: the loaded pack holds no such memory."""
+    Autoencoder(chain.model, torch.device("meta"))
+    assert {parameter.device.type for parameter in chain.model.networks.parameters()} == {"cpu"}
+
+
+def test_registering_the_nodes_loads_nothing_that_only_some_need(tmp_path: Path) -> None:
+    script = "import dva, sys; dva.NODE_CLASS_MAPPINGS; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert "dva.nodes.paste_back" in loaded
+    assert loaded.isdisjoint(HEAVY)
