@@ -17,13 +17,14 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from torch import Tensor
 from tqdm import tqdm
 
-from dva.dva_plugin.jobs import aligned_crops
 from dva.dva_plugin.packs import open_pack
-from dva.model.autoencoder import SOLVERS, Autoencoder, Solver
+from dva.model.autoencoder import Autoencoder
 from dva.model.code import SourceFacts
 from dva.model.errors import InputError
+from dva.model.faces.clip import aligned_crops
 from dva.model.faces.detect import FaceDetector
 from dva.model.faces.track import track_face
+from dva.model.samplers import PATHS, Solver
 from dva.model.types import FaceTrack
 from dva.model.video import ArraySource, open_video
 
@@ -53,7 +54,7 @@ def main() -> None:
     autoencoder = Autoencoder(open_pack(options.pack), device)
     rows: list[dict[str, Any]] = []
     for clip in read_clips(options.clips, options.frames, autoencoder.pack.spec.resolution, device):
-        for steps, solver in product((int(s) for s in options.steps.split(",")), SOLVERS):
+        for steps, solver in product((int(s) for s in options.steps.split(",")), PATHS):
             rows.append(_measure(autoencoder, clip, steps, solver))
             tqdm.write(" ".join(f"{k}={v}" for k, v in rows[-1].items()))
     options.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
@@ -87,7 +88,9 @@ def _measure(autoencoder: Autoencoder, clip: Clip, steps: int, solver: Solver) -
     ]
     ssim = [structural_similarity(a, b, channel_axis=2, data_range=1.0, gaussian_weights=True) for a, b in pairs]
     psnr = [peak_signal_noise_ratio(a, b, data_range=1.0) for a, b in pairs]
-    path = len(autoencoder.pack.spec.schedule.levels(steps, code.start)) - 1
+    levels = len(PATHS[solver].levels(autoencoder.pack.spec.schedule, steps, code.start))
+    up = (levels - 1) * (4 if solver == "fixed_point" else 1)
+    down = levels if solver == "published" else levels - 1
     return {
         "clip": clip.name,
         "solver": solver,
@@ -96,7 +99,7 @@ def _measure(autoencoder: Autoencoder, clip: Clip, steps: int, solver: Solver) -
         "ssim": round(float(np.mean(ssim)), 4),
         "psnr": round(float(np.mean(psnr)), 2),
         # up, down for the residual, and down once more here
-        "evaluations_per_frame": path * (4 if solver == "fixed_point" else 1) + 2 * path,
+        "evaluations_per_frame": up + 2 * down,
         "seconds_per_frame": round(seconds / len(usable), 3),
     }
 

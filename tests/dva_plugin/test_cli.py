@@ -170,7 +170,7 @@ def test_stopping_midway_leaves_nothing(pack: str, portrait: Path, tmp_path: Pat
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("dva.dva_plugin.jobs.paste", stop)
+    monkeypatch.setattr("dva.model.faces.clip.paste", stop)
     out = tmp_path / "out.mkv"
     assert main(["edit", str(portrait), "-o", str(out), "--attribute", "Gray_Hair=2", "--pack", pack]) == 130
     assert "stopped" in capsys.readouterr().err
