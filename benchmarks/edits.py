@@ -4,12 +4,16 @@
 
 Default: every attribute added, and No_Beard taken away, which is a beard. For each edit: in how many clips the judge's
 probability crosses 0.5 or moves by 0.3, how far the other attributes drift, which share of the true change (the same
-head rendered with the attribute toggled) was made, and how much changed outside the region of true change.
+head rendered with the attribute toggled) was made, and how much changed outside the region of true change. Clips in
+which the true toggle hardly shows, such as another hair colour under a hat, are left out.
 """
 
 import argparse
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import cached_property
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +34,8 @@ from .held_out import HeldOutClip, crop_track, held_out_clips
 
 CHANGED = 0.06
 """A pixel belongs to the region of true change from this difference on, of 1."""
+FEWEST = 24
+"""Pixels a frame that the true toggle must change: nobody can judge what hair is like under a hat."""
 
 
 @dataclass(frozen=True)
@@ -51,13 +57,21 @@ class Row:
     outside: float
 
 
-@dataclass(frozen=True)
-class Encoded:
-    """A clip, its code and what the judge says of it."""
+class Subject:
+    """A clip, with its code and what the judge says of it, once somebody asks."""
 
-    clip: HeldOutClip
-    code: ClipCode
-    verdict: Tensor
+    def __init__(self, clip: HeldOutClip, autoencoder: Autoencoder, judge: Judge) -> None:
+        self.clip = clip
+        self._autoencoder, self._judge = autoencoder, judge
+
+    @cached_property
+    def code(self) -> ClipCode:
+        frames, size = len(self.clip.crops), self.clip.crops.shape[-1]
+        return self._autoencoder.encode(self.clip.crops, *crop_track(frames, size))
+
+    @cached_property
+    def verdict(self) -> Tensor:
+        return _verdict(self._judge, self.clip.crops.float() / 255)
 
 
 def main() -> None:
@@ -67,7 +81,8 @@ def main() -> None:
     judge = Judge()
     judge.load_state_dict(load_file(options.judge))
     judge.eval()
-    clips = _encode(autoencoder, judge, options.people, options.frames)
+    people = held_out_clips(options.people, options.frames, pack.spec.resolution, options.first)
+    clips = [Subject(clip, autoencoder, judge) for clip in tqdm(people, total=options.people, desc="render")]
     rows, pictures = [], []
     edits = options.edit or [(a.name, 1.0) for a in pack.attributes] + [("No_Beard", -1.0)]
     for edit in tqdm(edits, desc="edits"):
@@ -87,6 +102,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--pack", default="mini")
     parser.add_argument("--judge", type=Path, required=True)
     parser.add_argument("--people", type=int, default=200, help="pool that clips are drawn from")
+    parser.add_argument("--first", type=int, default=0, help="number of the pool's first person; to choose a strength")
     parser.add_argument("--clips", type=int, default=64, help="clips an attribute")
     parser.add_argument("--frames", type=int, default=2)
     parser.add_argument("--edit", type=_edit, action="append", metavar="NAME=STRENGTH")
@@ -107,35 +123,22 @@ def _verdict(judge: Judge, crops: Tensor) -> Tensor:
     return torch.sigmoid(judge(crops * 2 - 1)).mean(0)
 
 
-def _encode(autoencoder: Autoencoder, judge: Judge, people: int, frames: int) -> list[Encoded]:
-    size = autoencoder.pack.spec.resolution
-    track, facts = crop_track(frames, size)
-    clips = []
-    for clip in tqdm(held_out_clips(people, frames, size), total=people, desc="encode"):
-        code = autoencoder.encode(clip.crops, track, facts)
-        clips.append(Encoded(clip, code, _verdict(judge, clip.crops.float() / 255)))
-    return clips
-
-
 def _measure(
-    autoencoder: Autoencoder, judge: Judge, clips: list[Encoded], edit: tuple[str, float], most: int
+    autoencoder: Autoencoder, judge: Judge, clips: list[Subject], edit: tuple[str, float], most: int
 ) -> tuple[Row, np.ndarray]:
     name, strength = edit
     sign = 1 if strength > 0 else -1
-    fit = [e for e in clips if (e.clip.lacks(name) if sign > 0 else e.clip.has(name))][:most]
     index = ATTRIBUTES.index(name)
     others = _others(name)
     numbers, strip = [], []
-    for e in fit:
+    for e, truth, region in islice(_toggles(clips, name, sign), most):
         code = e.code.with_edit(attribute_edit(autoencoder.pack, name, strength, len(e.code)))
         source = e.clip.crops.float() / 255
         # The whole crop is judged, without the mask: what lies outside the true region counts as change outside.
         edited = source + autoencoder.decode(code).difference
-        truth = e.clip.toggled(name, value=sign > 0).float() / 255
         after, true = _verdict(judge, edited), _verdict(judge, truth)
-        region = ((truth - source).abs().amax(1, keepdim=True) > CHANGED).float()
         wanted, made = (truth - source) * region, (edited - source) * region
-        share = float((wanted * made).sum() / wanted.square().sum().clamp(min=1e-6))
+        share = float((wanted * made).sum() / wanted.square().sum())
         rest = 1 - region
         outside = float(((edited - source).abs() * rest).sum() / (3 * rest.sum()).clamp(min=1)) * 255
         p0, p1, pt = float(e.verdict[index]), float(after[index]), float(true[index])
@@ -146,7 +149,17 @@ def _measure(
             strip.append(torch.cat([source[0], edited[0].clamp(0, 1), truth[0]], 2))
     means = np.array(numbers, float).mean(0) if numbers else np.full(9, np.nan)
     picture = torch.cat(strip, 1) if strip else torch.zeros(3, 1, 192)
-    return Row(name, strength, len(fit), *(round(float(m), 3) for m in means)), _bytes(picture)
+    return Row(name, strength, len(numbers), *(round(float(m), 3) for m in means)), _bytes(picture)
+
+
+def _toggles(clips: list[Subject], name: str, sign: int) -> Iterator[tuple[Subject, Tensor, Tensor]]:
+    """Clips that the edit fits, each with its truth [T, 3, S, S] and the region of true change [T, 1, S, S]."""
+    for e in clips:
+        if e.clip.lacks(name) if sign > 0 else e.clip.has(name):
+            truth = e.clip.toggled(name, value=sign > 0).float() / 255
+            region = ((truth - e.clip.crops.float() / 255).abs().amax(1, keepdim=True) > CHANGED).float()
+            if region.sum() >= FEWEST * len(region):
+                yield e, truth, region
 
 
 def _convinced(sign: int, before: float, after: float) -> bool:

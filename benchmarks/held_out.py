@@ -58,9 +58,9 @@ class HeldOutClip:
         return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).contiguous()
 
 
-def held_out_clips(count: int, frames: int, size: int) -> Iterator[HeldOutClip]:
-    """The same people at every call."""
-    for number in range(count):
+def held_out_clips(count: int, frames: int, size: int, first: int = 0) -> Iterator[HeldOutClip]:
+    """The same people at every call; another first number, other people."""
+    for number in range(first, first + count):
         rng = np.random.default_rng(SEED + number)
         identity = sample_identity(rng)
         head, scene = build_head(identity), sample_scene(rng)

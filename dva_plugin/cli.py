@@ -10,9 +10,13 @@ from typing import NoReturn
 
 from ..model.errors import DeviceError, DvaError, InputError, Interrupted, UsageError
 from .console import ConsoleProgress, complain, say
+from .evaluate import add_eval_options, add_report_options, strength
 from .forge import add_forge_steps, seed_number
 from .host import DEVICE_NAMES, choose_device
 from .manifest import read_manifest
+from .mix_cli import add_mix_options
+from .packs_cli import add_packs_commands
+from .train import add_train_attributes_options, add_train_options
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -66,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     edit.add_argument("source", type=Path, metavar="IN", help="video file")
     edit.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help=".mp4, .mov or .mkv (lossless)")
     edit.add_argument(
-        "--attribute", type=_strength, action="append", required=True, metavar="NAME=STRENGTH",
+        "--attribute", type=strength, action="append", required=True, metavar="NAME=STRENGTH",
         help="what to change and how far: 1 adds it, -1 removes it; may be given several times",
     )  # fmt: skip
     edit.add_argument("--steps", type=int, help="network steps, 2 to 1000 (default: the pack's)")
@@ -85,21 +89,23 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("-o", "--output", type=Path, help="folder to write to (default: ./demo)")
     _add_model_options(demo)
     demo.set_defaults(run=_demo)
+    add_mix_options(commands.add_parser("mix", help="give a clip another clip's identity, motion or noise"))
+    add_eval_options(
+        commands.add_parser("eval", help="measure an edit against its source, or print the papers' tables")
+    )
+    add_report_options(commands.add_parser("report", help="a page about a folder of shots: what to look at, and why"))
     add_forge_steps(commands.add_parser("forge", help="make a pack from faces made by code"))
+    add_train_options(commands.add_parser("train", help="train a network on your own footage, as the paper does"))
+    add_train_attributes_options(
+        commands.add_parser("train-attributes", help="teach a pack attributes from labelled pictures")
+    )
+    add_packs_commands(commands.add_parser("packs", help="list, import, verify and remove model packs"))
     return parser
 
 
 def _add_model_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pack", default="mini", help="pack name or folder (default mini)")
     parser.add_argument("--device", choices=DEVICE_NAMES, default="auto", help="where to compute (default auto)")
-
-
-def _strength(text: str) -> tuple[str, float]:
-    name, _, number = text.partition("=")
-    try:
-        return name.strip(), float(number)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=STRENGTH, such as Eyeglasses=1.0") from error
 
 
 def _version() -> str:
@@ -112,6 +118,7 @@ def _version() -> str:
 def _edit(options: argparse.Namespace) -> None:
     import torch
 
+    from ..model.metrics.flags import ranges
     from .jobs import EditRequest, edit_file
     from .packs import open_pack
 
@@ -130,20 +137,9 @@ def _edit(options: argparse.Namespace) -> None:
     with ConsoleProgress() as progress:
         report = edit_file(request, pack, device, progress)
     if report.without_face:
-        which = _ranges(report.without_face)
+        which = ranges(report.without_face)
         say(f"no face in {len(report.without_face)} of {report.frames} frames, passed through: {which}")
     say(f"wrote {options.output}: {report.frames} frames")
-
-
-def _ranges(frames: Sequence[int]) -> str:
-    """Frame numbers as ranges: 3, 7-9."""
-    parts: list[list[int]] = []
-    for frame in frames:
-        if parts and frame == parts[-1][1] + 1:
-            parts[-1][1] = frame
-        else:
-            parts.append([frame, frame])
-    return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in parts)
 
 
 def _attributes(options: argparse.Namespace) -> None:

@@ -6,7 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from .console import ConsoleProgress, say
+from .home import writable_pack
 from .host import DEVICE_NAMES, choose_device
+
+STILLS = 12
+"""Frames of each real clip that the judge of identity is measured on."""
 
 
 def add_forge_steps(forge: argparse.ArgumentParser) -> None:
@@ -18,7 +22,7 @@ def add_forge_steps(forge: argparse.ArgumentParser) -> None:
     render.add_argument("--seed", type=seed_number, required=True, help="another seed, other people")
     render.set_defaults(run=_render)
     train = steps.add_parser("train", help="train one network, or go on with it")
-    train.add_argument("network", choices=["identity", "landmarks", "parser", "denoiser", "judge"])
+    train.add_argument("network", choices=["identity", "landmarks", "parser", "denoiser", "judge", "judge_identity"])
     train.add_argument("--data", type=Path, required=True, help="folder of shards")
     train.add_argument("--out", type=Path, required=True, help="folder of checkpoints")
     train.add_argument("--steps", type=int, help="length of the whole training (default: the recipe's)")
@@ -32,6 +36,17 @@ def add_forge_steps(forge: argparse.ArgumentParser) -> None:
     pack.add_argument("--pack", type=Path, required=True, help="pack folder to write")
     pack.add_argument("--note", default="", help="how it was trained, kept in pack.json")
     pack.set_defaults(run=_pack)
+    unpack = steps.add_parser("unpack", help="lay a pack's networks out as checkpoints, to train them further")
+    unpack.add_argument("--pack", type=Path, required=True, help="pack folder to read")
+    unpack.add_argument("--out", type=Path, required=True, help="folder of checkpoints to write")
+    unpack.set_defaults(run=_unpack)
+    judge = steps.add_parser("judge", help="assemble the judge's trained networks, and measure what they are worth")
+    judge.add_argument("--data", type=Path, required=True, help="folder of shards that no training saw")
+    judge.add_argument("--out", type=Path, required=True, help="folder of checkpoints")
+    judge.add_argument("--pack", type=Path, required=True, help="judge's folder to write")
+    judge.add_argument("--clips", type=Path, help="folder of real clips of one person each, to measure identity on")
+    judge.add_argument("--note", default="", help="how it was trained, kept in judge.json")
+    judge.set_defaults(run=_judge)
 
 
 def seed_number(text: str) -> int:
@@ -67,6 +82,28 @@ def _pack(options: argparse.Namespace) -> None:
     from ..model.training.data import load_faces
     from ..model.training.recipe import Workshop
 
+    target = writable_pack(options.pack)
     workshop = Workshop.open(load_faces(options.data), options.out)
-    assemble_pack(workshop, options.pack, options.note)
+    assemble_pack(workshop, target, options.note)
+    say(f"wrote {options.pack}")
+
+
+def _unpack(options: argparse.Namespace) -> None:
+    from ..model.training.assemble import unpack
+
+    unpack(options.pack, options.out)
+    say(f"wrote {options.out}")
+
+
+def _judge(options: argparse.Namespace) -> None:
+    from ..model.faces.detect import FaceDetector
+    from ..model.training.assemble_judge import assemble_judge
+    from ..model.training.data import load_faces
+    from ..model.training.recipe import Workshop
+    from .evaluate_clip import face_stills
+
+    workshop = Workshop.open(load_faces(options.data), options.out)
+    side = workshop.spec.resolution
+    clips = face_stills(options.clips, STILLS, side, FaceDetector()) if options.clips else {}
+    assemble_judge(workshop, options.pack, options.note, clips)
     say(f"wrote {options.pack}")

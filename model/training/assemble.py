@@ -1,17 +1,16 @@
-"""Trained networks to a pack folder."""
+"""Trained networks to a pack folder, and back to where training goes on."""
 
-import hashlib
-import json
-import shutil
 from pathlib import Path
-from typing import Any
 
-from safetensors.torch import save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
-from ..packs.pack import FORMAT_VERSION
+from ..packs.folder import write_pack
+from ..packs.pack import FORMAT_VERSION, load_pack
 from ..synth import ATTRIBUTES
 from ..types import Region
+from .denoiser import START
+from .loop import write_tensors
 from .recipe import MINI, Workshop, directions, load_averaged, training_facts
 
 REGIONS: dict[str, Region] = {
@@ -34,7 +33,20 @@ REGIONS: dict[str, Region] = {
     "Wearing_Hat": "head",
 }
 """Where each attribute may change the picture; those not named here are about hair: face+hair."""
-DEFAULTS = {"solver": "fixed_point", "steps": 20, "start": 600, "guidance": 0.0}
+LENGTHS = {
+    "Blond_Hair": 0.9,
+    "Gray_Hair": 0.9,
+    "Black_Hair": 1.1,
+    "Brown_Hair": 1.5,
+    "Pale_Skin": 0.85,
+    "No_Beard": 1.1,
+    "Mustache": 1.4,
+    "Goatee": 1.4,
+    "Wearing_Lipstick": 1.5,
+}
+"""How long strength 1 is, compared with training's: a balance of making the change and of leaving the rest alone, read
+off `benchmarks.edits --first 10000`, whose people are neither trained on nor measured."""
+DEFAULTS = {"solver": "fixed_point", "steps": 20, "start": START, "guidance": 0.0}
 TRAINED = ("identity", "denoiser", "landmarks", "parser")
 LICENCE = "MIT; trained on faces made by code alone, no photograph of a person was used"
 
@@ -59,20 +71,14 @@ def assemble_pack(workshop: Workshop, folder: Path, note: str) -> None:
             "id_std": known.std,
         },
     }
-    temporary = folder.with_name(folder.name + ".part")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    for name, tensors in files.items():
-        save_file({n: _compact(n, t) for n, t in tensors.items()}, temporary / name)
     facts = {
         "format_version": FORMAT_VERSION,
         **MINI,
         "defaults": DEFAULTS,
         "attributes": [
-            {"name": name, "region": REGIONS.get(name, "face+hair"), "unit": round(unit, 4)}
+            {"name": name, "region": REGIONS.get(name, "face+hair"), "unit": round(unit * LENGTHS.get(name, 1.0), 4)}
             for name, unit in zip(ATTRIBUTES, known.units.tolist(), strict=True)
         ],
-        "files": {name: _file_facts(temporary / name) for name in files},
         "licence": LICENCE,
         "training": {
             "note": note,
@@ -81,18 +87,30 @@ def assemble_pack(workshop: Workshop, folder: Path, note: str) -> None:
             "networks": {network: training_facts(workshop, network) for network in TRAINED},
         },
     }
-    (temporary / "pack.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
-    _exchange(temporary, folder)
+    write_pack(folder, facts, {f: {n: _compact(n, t) for n, t in tensors.items()} for f, tensors in files.items()})
 
 
-def _exchange(new: Path, folder: Path) -> None:
-    """Put a folder into another's place. No system replaces a folder that holds files, so the old one steps aside."""
-    old = folder.with_name(folder.name + ".old")
-    shutil.rmtree(old, ignore_errors=True)
-    if folder.exists():
-        folder.replace(old)
-    new.replace(folder)
-    shutil.rmtree(old, ignore_errors=True)
+def unpack(folder: Path, out: Path) -> None:
+    """Lay a pack's networks out as trainings leave them: averaged weights, and checkpoints to go on from.
+
+    The optimiser's moments are not in a pack, so it starts afresh at the step that pack.json names. The identity
+    encoder's checkpoint cannot be made: its classifier of training people is in no pack. Raises ModelFilesError.
+    """
+    told = load_pack(folder).facts["training"]["networks"]
+    encoders = load_file(folder / "encoders.safetensors")
+    states = {name: _under(f"{name}.", encoders) for name in ("landmarks", "parser")}
+    states["denoiser"] = load_file(folder / "denoiser.safetensors")
+    for name, state in states.items():
+        weights = {n: t.float() if t.is_floating_point() else t for n, t in state.items()}
+        write_tensors(out / f"{name}.ema.safetensors", weights, told[name])
+        both = {f"{part}.{n}": t.clone() for part in ("network", "ema") for n, t in weights.items()}
+        write_tensors(out / f"{name}.safetensors", both, {"step": told[name]["steps"]})
+    identity = {f"encoder.{n}": t.float() for n, t in _under("identity.", encoders).items()}
+    write_tensors(out / "identity.ema.safetensors", identity, told["identity"])
+
+
+def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
 
 
 def _averaged(workshop: Workshop, network: str, prefix: str, strip: str = "") -> dict[str, Tensor]:
@@ -104,7 +122,3 @@ def _compact(name: str, tensor: Tensor) -> Tensor:
     """Half precision for weights; statistics keep theirs, since a variance may exceed what half can hold."""
     exact = ("mean", "std", "running_mean", "running_var", "num_batches_tracked", "id_mean", "id_std")
     return tensor.contiguous() if name.rpartition(".")[2] in exact else tensor.half().contiguous()
-
-
-def _file_facts(path: Path) -> dict[str, Any]:
-    return {"bytes": path.stat().st_size, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}

@@ -7,9 +7,14 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from ..encoders.identity import IdentityEncoder
-from ..synth import ATTRIBUTES
 from .augment import photometric, signed
 from .data import Faces
+from .linear import fit_linear
+
+BEYOND = 1.4
+"""Strength 1 is so much longer than the mean toggle: at the mean itself half of the people are not convinced yet."""
+SHORTEST = 0.28
+"""Least length of strength 1: what the identity encoder hardly sees, the denoiser should hear all the same."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +30,7 @@ class Directions:
     std: Tensor
     """[D]."""
     units: Tensor
-    """[A] how far along w / |w| a toggle moves z_id, in units of sqrt(D): the length of strength 1."""
+    """[A] how far along w / |w| strength 1 moves the normalised z_id, in units of sqrt(D)."""
 
     def steps(self) -> Tensor:
         """[A, D] what strength 1 adds to a normalised z_id (the paper's rule)."""
@@ -54,23 +59,14 @@ def person_means(z_id: Tensor, person: Tensor) -> Tensor:
 
 
 def fit_directions(z_id: Tensor, faces: Faces, steps: int = 600) -> Directions:
-    """Fit one logistic regression an attribute, and measure how far the pairs lie apart along each.
+    """Fit one logistic regression an attribute, and set strength 1 by how far the pairs lie apart along each.
 
     z_id: [N, D] means of each picture's person.
     """
     mean, std = z_id.mean(0), z_id.std(0)
     n = (z_id - mean) / std
-    labels = faces.attributes()
-    weight = torch.zeros(len(ATTRIBUTES), z_id.shape[1], requires_grad=True)
-    bias = torch.zeros(len(ATTRIBUTES), requires_grad=True)
-    optimiser = torch.optim.Adam([weight, bias], lr=0.02)
-    for _ in range(steps):
-        loss = F.binary_cross_entropy_with_logits(n @ weight.T + bias, labels) + 2e-3 * weight.square().sum(1).mean()
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-    directions = weight.detach()
-    return Directions(directions, bias.detach(), mean, std, _units(n, faces.pairs, directions))
+    directions, biases = fit_linear(n, faces.attributes(), steps)
+    return Directions(directions, biases, mean, std, _units(n, faces.pairs, directions))
 
 
 def _units(n: Tensor, pairs: Tensor, directions: Tensor) -> Tensor:
@@ -78,4 +74,5 @@ def _units(n: Tensor, pairs: Tensor, directions: Tensor) -> Tensor:
     moved = ((n[pairs[:, 1]] - n[pairs[:, 0]]) * unit[pairs[:, 2]]).sum(1)
     total = torch.zeros(len(unit)).index_add_(0, pairs[:, 2], moved)
     count = torch.zeros(len(unit)).index_add_(0, pairs[:, 2], torch.ones(len(pairs)))
-    return total / count.clamp(min=1) / directions.shape[1] ** 0.5
+    mean = total / count.clamp(min=1) / directions.shape[1] ** 0.5
+    return (BEYOND * mean).clamp(min=SHORTEST)

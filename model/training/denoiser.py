@@ -1,8 +1,9 @@
 """Training the denoiser: the paper's two losses on single pictures, and targets that differ from their source.
 
 A quarter of a batch is the paper's: one picture, two noise draws, L_simple on both and L_reg between the two implied
-clean pictures inside the face (paper, eq. 6 and 7). The rest is paired: x_t comes from one picture, z_face and the
-target from its toggled twin. Only a renderer can give the twin, and it makes z_face decide where noise would not.
+clean pictures inside the face (paper, eq. 6 and 7). The rest is paired: z_face and the target come from a picture's
+toggled twin, x_t from somewhere on the way between the two. Only a renderer can give the twin, and it makes z_face
+decide where noise would not.
 """
 
 from dataclasses import dataclass, fields
@@ -21,6 +22,7 @@ from .attributes import Directions
 from .augment import laid_out, signed
 from .data import Faces
 from .loop import Losses
+from .precision import mixed
 
 LANDMARK_ERROR = 0.006
 """Spread of the noise on training landmarks, in crop sides: about what the landmark encoder leaves."""
@@ -28,6 +30,8 @@ CHANGED = 0.12
 """A pixel counts as changed between twins from this difference on, in signed units."""
 FEWEST = 24
 """Pixels below which a change's weight falls off: a pair whose change is hidden should not shout."""
+START = 600
+"""Time at which a pack trained here begins to decode: there an edit has gone none of its way yet."""
 
 
 class Denoiser(nn.Module):
@@ -53,6 +57,8 @@ class Conditions:
     z_person: Tensor
     """[N, D] mean over the person's pictures."""
     directions: Directions
+    pair_weights: Tensor
+    """[P] how often to draw each pair: seldom, where its change hardly shows."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +77,20 @@ class Batch:
         return Batch(*(getattr(self, field.name).to(device) for field in fields(self)))
 
 
+def pair_weights(faces: Faces, batch: int = 512) -> Tensor:
+    """[P] share of FEWEST pixels that a pair changes, within a tenth and one."""
+    parts: list[Tensor] = []
+    for pairs in faces.pairs.split(batch):
+        without, with_it = (signed(faces.images[pairs[:, k]]) for k in (0, 1))
+        parts.append(_changed(without, with_it).sum((1, 2, 3)))
+    return (torch.cat(parts) / FEWEST).clamp(0.1, 1)
+
+
+def _changed(source: Tensor, target: Tensor) -> Tensor:
+    """[B, 1, S, S] 1 where twins differ."""
+    return ((source - target).abs().amax(1, keepdim=True) > CHANGED).float()
+
+
 def standardise(code: FaceCode, conditions: Conditions, faces: Faces) -> None:
     """Give the face code the mean and spread of its inputs."""
     z_lnd = motion_code(faces.landmarks)
@@ -86,8 +106,9 @@ def denoiser_loss(
     alpha_bar = torch.from_numpy(schedule.alpha_bar()).float()
     single = _singles(faces, conditions, batch // 8, rng)
     pair = _pairs(faces, conditions, 3 * batch // 4, rng)
-    t_single, t_pair = _times(len(single.source), 0, rng), _times(len(pair.source), 120, rng)
-    source = torch.cat([single.source, single.source, pair.source])
+    t_single, t_pair = _times(len(single.source), 0, rng), _times(len(pair.source), 40, rng)
+    seen = _on_the_way(pair, t_pair, alpha_bar, rng)
+    source = torch.cat([single.source, single.source, seen])
     target = torch.cat([single.target, single.target, pair.target])
     t = torch.cat([t_single, t_single, t_pair])
     a = alpha_bar[t][:, None, None, None]
@@ -97,38 +118,59 @@ def denoiser_loss(
     z_id = torch.cat([single.z_id, single.z_id, pair.z_id])
     z_lnd = torch.cat([single.z_lnd, single.z_lnd, pair.z_lnd])
     x = laid_out(x, network)
-    a, pair = a.to(x.device), pair.to(x.device)
-    v = network(x, t.to(x.device), z_id.to(x.device), z_lnd.to(x.device))
+    a, pair, seen = a.to(x.device), pair.to(x.device), seen.to(x.device)
+    with mixed(x.device):
+        v = network(x, t.to(x.device), z_id.to(x.device), z_lnd.to(x.device)).float()
     error = (v - v_true.to(x.device)).abs()
     n = len(single.source)
     simple = error[: 2 * n].mean()
-    paired = _paired_loss(error[2 * n :], pair)
+    paired = _paired_loss(error[2 * n :] * (1 - a[2 * n :]).sqrt(), pair)
     x0 = a.sqrt() * x - (1 - a).sqrt() * v
     reg = ((x0[:n] - x0[n : 2 * n]).abs() * single.mask.to(x.device)).mean()
-    share = _share_made(x0[2 * n :].detach(), pair)
+    share = _share_made(x0[2 * n :].detach(), seen, pair.target)
     return {"total": simple + 0.5 * reg + paired, "simple": simple, "reg": reg, "paired": paired, "share": share}
 
 
+def way_gone(t: Tensor, alpha_bar: Tensor) -> Tensor:
+    """How far from source to target a perfect decoder has come at integer times t: [B] in [0, 1).
+
+    DDIM adds up implied clean pictures, each weighed by the growth of r = sqrt(alpha_bar / (1 - alpha_bar)) over its
+    step (Song et al. 2021, eq. 12 divided by sqrt(1 - alpha_bar)). A decoder that begins at START with the source and
+    implies the target from then on has gone 1 - r(START) / r(t) of the way at t.
+    """
+    r = (alpha_bar / (1 - alpha_bar)).sqrt()
+    return (1 - r[START - 1] / r[t]).clamp(min=0)
+
+
+def _on_the_way(pair: Batch, t: Tensor, alpha_bar: Tensor, rng: torch.Generator) -> Tensor:
+    """What a decoder that is turning source into target may have before it at time t: [B, 3, S, S].
+
+    Rows have come as far as a perfect decoder or less far, so that the network is also taught to catch up.
+    """
+    gone = way_gone(t, alpha_bar) * torch.rand(len(t), generator=rng)
+    return pair.source + gone[:, None, None, None] * (pair.target - pair.source)
+
+
 def _paired_loss(error: Tensor, pair: Batch) -> Tensor:
-    """Mean error everywhere, and again where the twins differ, so that a lip weighs as much as a head of hair."""
-    changed = ((pair.source - pair.target).abs().amax(1, keepdim=True) > CHANGED).float()
+    """Mean error of x0 everywhere, and again where the twins differ: a lip weighs as much as a head of hair."""
+    changed = _changed(pair.source, pair.target)
     inside = (error * changed).mean(1).sum((1, 2)) / changed[:, 0].sum((1, 2)).clamp(min=FEWEST)
-    return error.mean() + 0.7 * inside.mean()
+    return error.mean() + 1.5 * inside.mean()
 
 
-def _share_made(x0: Tensor, pair: Batch) -> Tensor:
-    """Which part of the way from source to target the implied clean pictures have gone: 0 none of it, 1 all.
+def _share_made(x0: Tensor, seen: Tensor, target: Tensor) -> Tensor:
+    """Which part of the rest of the way to the target the implied clean pictures go: 0 none of it, 1 all.
 
     This is what to watch: it grows long after L_simple has settled, and it is what editing needs.
     """
-    wanted = pair.target - pair.source
-    return ((x0 - pair.source) * wanted).sum() / wanted.square().sum().clamp(min=1e-6)
+    wanted = target - seen
+    return ((x0 - seen) * wanted).sum() / wanted.square().sum().clamp(min=1e-6)
 
 
 def _times(count: int, lowest: int, rng: torch.Generator) -> Tensor:
-    """Integer times, most of them below 700, where decoding from the middle of the chain happens."""
-    low = torch.randint(lowest, 700, (count,), generator=rng)
-    high = torch.randint(700, TRAIN_STEPS, (count,), generator=rng)
+    """Integer times, most of them where decoding happens."""
+    low = torch.randint(lowest, START, (count,), generator=rng)
+    high = torch.randint(START, TRAIN_STEPS, (count,), generator=rng)
     return torch.where(torch.rand(count, generator=rng) < 0.85, low, high)
 
 
@@ -142,7 +184,7 @@ def _singles(faces: Faces, conditions: Conditions, count: int, rng: torch.Genera
 
 
 def _pairs(faces: Faces, conditions: Conditions, count: int, rng: torch.Generator) -> Batch:
-    rows = torch.randint(len(faces.pairs), (count,), generator=rng)
+    rows = torch.multinomial(conditions.pair_weights, count, replacement=True, generator=rng)
     without, with_it, attribute = faces.pairs[rows].unbind(1)
     add = torch.rand(count, generator=rng) < 0.65
     source, target = torch.where(add, without, with_it), torch.where(add, with_it, without)
@@ -158,7 +200,7 @@ def _pair_identity(
     """The target's own identity for some rows, for the others the source's, edited by the paper's rule."""
     d = conditions.directions
     count = len(source)
-    strength = sign * (0.75 + 0.75 * torch.rand(count, generator=rng))
+    strength = sign * (0.8 + 0.4 * torch.rand(count, generator=rng))
     own = torch.rand(count, 1, generator=rng) < 0.3
     z_source = torch.where(own, conditions.z_id[source], conditions.z_person[source])
     edited = edited_identity(z_source, strength[:, None] * d.steps()[attribute], d.mean, d.std)

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from ..errors import InputError, ModelFilesError
+from ..files import write_tensor_file
 from ..types import OnProgress, Progress, ignore_progress
 
 Losses = dict[str, Tensor]
@@ -86,13 +86,10 @@ class Run:
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
     """Write a safetensors file through a temporary one; InputError where there is no room or no right to."""
-    part = path.with_suffix(".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_file({n: t.detach().cpu().contiguous() for n, t in tensors.items()}, part, metadata)
-        part.replace(path)
-    except (OSError, SafetensorError) as error:
-        part.unlink(missing_ok=True)
+        write_tensor_file(path, tensors, metadata)
+    except OSError as error:
         raise InputError(f"cannot write {path} ({error}); make room or choose another folder") from error
 
 

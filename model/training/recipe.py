@@ -10,18 +10,19 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from ..encoders.family import EmbeddedFamily
 from ..encoders.identity import IdentityEncoder
-from ..encoders.landmarks import LandmarkEncoder
-from ..encoders.parser import FaceParser
 from ..errors import ModelFilesError
+from ..metrics.judge import JudgeIdentity
 from ..packs.pack import PackSpec, spec_from_json
 from ..synth import PARSING
 from ..types import OnProgress, ignore_progress
 from .attributes import Directions, encode_people, fit_directions, person_means
 from .data import Faces
-from .denoiser import Conditions, Denoiser, denoiser_loss, standardise
+from .denoiser import Conditions, Denoiser, denoiser_loss, pair_weights, standardise
 from .identity import IdentityTask, identity_loss
 from .judge import Judge, judge_loss
+from .judge_identity import JudgeIdentityTask, heads, judge_identity_loss
 from .landmarks import landmark_loss
 from .loop import LossOf, Plan, train, write_tensors
 from .parser import parser_loss
@@ -55,14 +56,16 @@ MINI: dict[str, Any] = {
     },
 }
 """What pack.json of `mini` says about its networks."""
+ENCODERS = EmbeddedFamily.from_json(MINI["encoders"])
 
-BATCH = {"identity": 64, "landmarks": 64, "parser": 32, "denoiser": 32, "judge": 64}
-PLANS = {  # in the order they are trained; the judge sees other people and belongs to no pack
+BATCH = {"identity": 64, "landmarks": 64, "parser": 32, "denoiser": 48, "judge": 64, "judge_identity": 64}
+PLANS = {  # in the order they are trained; the judge's two see other people and belong to no pack
     "identity": Plan(steps=3000, rate=2e-3, decay=1e-2, ema=0.995),
     "landmarks": Plan(steps=2000, rate=2e-3, decay=1e-3, ema=0.995),
     "parser": Plan(steps=1000, rate=2e-3, decay=1e-3, ema=0.995),
-    "denoiser": Plan(steps=5500, rate=1.0e-3, ema=0.999, save_every=250),
-    "judge": Plan(steps=1500, rate=1e-3, decay=1e-3, ema=0.995),
+    "denoiser": Plan(steps=10000, rate=1.0e-3, ema=0.999, save_every=250),
+    "judge": Plan(steps=3000, rate=1e-3, decay=1e-3, ema=0.995),
+    "judge_identity": Plan(steps=3000, rate=1e-3, decay=1e-2, ema=0.995),
 }
 
 
@@ -125,8 +128,7 @@ def load_averaged(workshop: Workshop, network: str) -> dict[str, Tensor]:
 
 def trained_identity(workshop: Workshop) -> IdentityEncoder:
     """The identity encoder with its averaged weights."""
-    spec = workshop.spec
-    encoder = IdentityEncoder(spec.resolution, spec.identity_widths, spec.id_dim)
+    encoder = ENCODERS.identity(workshop.spec.resolution)
     state = load_averaged(workshop, "identity")
     prefix = "encoder."
     encoder.load_state_dict({n.removeprefix(prefix): t for n, t in state.items() if n.startswith(prefix)})
@@ -137,7 +139,7 @@ def conditions(workshop: Workshop) -> Conditions:
     """Everything the denoiser is told about the rendered faces."""
     z_id = encode_people(trained_identity(workshop), workshop.faces)
     z_person = person_means(z_id, workshop.faces.person)
-    return Conditions(z_id, z_person, fit_directions(z_person, workshop.faces))
+    return Conditions(z_id, z_person, fit_directions(z_person, workshop.faces), pair_weights(workshop.faces))
 
 
 def directions(workshop: Workshop) -> Directions:
@@ -146,27 +148,25 @@ def directions(workshop: Workshop) -> Directions:
 
 
 def _identity(workshop: Workshop) -> tuple[nn.Module, LossOf]:
-    spec, faces = workshop.spec, workshop.faces
-    encoder = IdentityEncoder(spec.resolution, spec.identity_widths, spec.id_dim)
+    faces = workshop.faces
+    encoder = ENCODERS.identity(workshop.spec.resolution)
     task = IdentityTask(encoder, int(faces.person.max()) + 1, faces.vectors.shape[1])
     return task, lambda net, rng: identity_loss(net, faces, BATCH["identity"], rng)
 
 
 def _landmarks(workshop: Workshop) -> tuple[nn.Module, LossOf]:
-    spec = workshop.spec
-    encoder = LandmarkEncoder(spec.resolution, spec.landmark_widths, spec.landmark_hidden)
+    encoder = ENCODERS.landmarks(workshop.spec.resolution)
     return encoder, lambda net, rng: landmark_loss(net, workshop.faces, BATCH["landmarks"], rng)
 
 
 def _parser(workshop: Workshop) -> tuple[nn.Module, LossOf]:
-    parser = FaceParser(workshop.spec.parser_widths, len(workshop.spec.parser_classes))
-    return parser, lambda net, rng: parser_loss(net, workshop.faces, BATCH["parser"], rng)
+    return ENCODERS.parser(), lambda net, rng: parser_loss(net, workshop.faces, BATCH["parser"], rng)
 
 
 def _denoiser(workshop: Workshop) -> tuple[nn.Module, LossOf]:
     spec, faces = workshop.spec, workshop.faces
     known = conditions(workshop)
-    network = Denoiser(spec.unet, spec.id_dim, spec.face_hidden)
+    network = Denoiser(spec.unet, spec.id_dim, ENCODERS.face_hidden)
     standardise(network.face_code, known, faces)
     return network, lambda net, rng: denoiser_loss(net, faces, known, spec.schedule, BATCH["denoiser"], rng)
 
@@ -175,10 +175,17 @@ def _judge(workshop: Workshop) -> tuple[nn.Module, LossOf]:
     return Judge(), lambda net, rng: judge_loss(net, workshop.faces, BATCH["judge"], rng)
 
 
+def _judge_identity(workshop: Workshop) -> tuple[nn.Module, LossOf]:
+    faces, owner = workshop.faces, heads(workshop.faces)
+    task = JudgeIdentityTask(JudgeIdentity(workshop.spec.resolution), int(owner.max()) + 1)
+    return task, lambda net, rng: judge_identity_loss(net, faces, owner, BATCH["judge_identity"], rng)
+
+
 _TASKS: dict[str, Callable[[Workshop], tuple[nn.Module, LossOf]]] = {
     "identity": _identity,
     "landmarks": _landmarks,
     "parser": _parser,
     "denoiser": _denoiser,
     "judge": _judge,
+    "judge_identity": _judge_identity,
 }

@@ -1,8 +1,11 @@
 from pathlib import Path
 
 import pytest
+import torch
 
 pytest.importorskip("numba")
+
+from safetensors.torch import load_file
 
 from dva.dva_plugin.cli import main
 from dva.model.packs.pack import load_pack
@@ -28,6 +31,34 @@ def test_a_pack_is_made_from_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert main(["forge", "pack", *where, "--pack", str(pack)]) == 0  # a second time, over the first
     assert load_pack(pack).hash == made.hash
     assert sorted(p.name for p in tmp_path.iterdir()) == ["faces", "forge", "pack"]
+    _train_a_pack_further(faces, pack, tmp_path / "further", tmp_path / "better")
+
+
+def _train_a_pack_further(faces: Path, pack: Path, further: Path, better: Path) -> None:
+    assert main(["forge", "unpack", "--pack", str(pack), "--out", str(further)]) == 0
+    where = ["--data", str(faces), "--out", str(further)]
+    assert main(["forge", "pack", *where, "--pack", str(better)]) == 0
+    for name in ("denoiser.safetensors", "encoders.safetensors"):  # directions are fitted anew
+        before, after = load_file(pack / name), load_file(better / name)
+        assert before.keys() == after.keys()
+        assert all(torch.equal(before[n], after[n]) for n in before)
+    untrained = load_pack(better).hash
+    assert main(["forge", "train", "denoiser", *where, "--steps", "2", "--device", "cpu", "--seed", "4"]) == 0
+    assert main(["forge", "pack", *where, "--pack", str(better)]) == 0
+    assert load_pack(better).hash != untrained
+    assert load_pack(better).facts["training"]["networks"]["denoiser"]["steps"] == "2"
+
+
+def test_a_folder_that_holds_something_else_is_not_replaced_by_a_pack(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    (photos / "holiday.jpg").write_bytes(b"irreplaceable")
+    where = ["--data", str(tmp_path), "--out", str(tmp_path / "out")]
+    assert main(["forge", "pack", *where, "--pack", str(photos)]) == 2
+    assert "holds something else than a pack" in capsys.readouterr().err
+    assert (photos / "holiday.jpg").read_bytes() == b"irreplaceable"
 
 
 def test_rendered_faces_that_are_missing_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]):

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -9,12 +10,13 @@ pytest.importorskip("numba")
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from dva.model.samplers import ddim_step
 from dva.model.schedule import NoiseSchedule
 from dva.model.synth import ATTRIBUTES
 from dva.model.training.attributes import Directions, fit_directions, person_means
 from dva.model.training.augment import occlude, photometric, shift, shift_points
 from dva.model.training.data import Faces, load_faces, render_shard
-from dva.model.training.denoiser import Conditions, denoiser_loss
+from dva.model.training.denoiser import START, Conditions, denoiser_loss, pair_weights, way_gone
 from dva.model.training.identity import margin_softmax
 
 SIZE = 16
@@ -123,7 +125,7 @@ def test_the_paper_loss_sees_one_picture_under_two_noises(faces: Faces):
     directions = Directions(torch.randn(26, d), torch.zeros(26), torch.zeros(d), torch.ones(d), torch.ones(26))
     z = torch.randn(len(faces.images), d)
     oracle = Oracle(torch.zeros(1))  # always answers with a grey picture
-    known = Conditions(z, z, directions)
+    known = Conditions(z, z, directions, torch.ones(len(faces.pairs)))
     with torch.no_grad():
         losses = denoiser_loss(oracle, faces, known, NoiseSchedule(), 16, torch.Generator().manual_seed(0))
     x, t = oracle.seen
@@ -134,3 +136,26 @@ def test_the_paper_loss_sees_one_picture_under_two_noises(faces: Faces):
     assert losses["simple"] > 0.05  # and it is wrong about it
     expected = losses["simple"] + 0.5 * losses["reg"] + losses["paired"]
     assert float(losses["total"]) == pytest.approx(float(expected), rel=1e-6)
+
+
+def test_a_decoder_that_knows_the_target_goes_the_stated_part_of_the_way():
+    """Second route: walk DDIM's own steps from START with the target as the implied picture at every one of them."""
+    levels = NoiseSchedule().levels(200, START)
+    source, target, noise = torch.randn(3, 1, 3, 4, 4, dtype=torch.float64)
+    x = levels[-1].alpha_bar ** 0.5 * source + (1 - levels[-1].alpha_bar) ** 0.5 * noise
+    alpha_bar = torch.from_numpy(NoiseSchedule().alpha_bar())
+    for here, there in pairwise(reversed(levels[1:])):
+        eps = (x - here.alpha_bar**0.5 * target) / (1 - here.alpha_bar) ** 0.5
+        x = ddim_step(x, eps, here.alpha_bar, there.alpha_bar)
+        seen = (x - (1 - there.alpha_bar) ** 0.5 * noise) / there.alpha_bar**0.5
+        gone = way_gone(torch.tensor([there.t]), alpha_bar)
+        torch.testing.assert_close(seen, source + gone * (target - source))
+
+
+def test_a_pair_whose_change_is_hidden_is_drawn_seldom(faces: Faces):
+    images = faces.images.clone()
+    without, with_it, _ = faces.pairs[0]
+    images[with_it] = images[without]
+    weights = pair_weights(replace(faces, images=images))
+    assert float(weights[0]) == pytest.approx(0.1)
+    assert float(weights.max()) == 1.0
