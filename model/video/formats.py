@@ -98,7 +98,7 @@ def read_planes(picture: av.VideoFrame) -> tuple[tuple[Plane, ...], PixelFormat]
     """Copy a decoded picture's samples out, read-only; packed formats are split into their planar twin."""
     layout = pixel_format(picture.format.name)
     if picture.format.name in EXACT_TWIN:
-        picture = picture.reformat(format=layout.name)
+        picture = _unpacked(picture, layout.name)
     planes: list[Plane] = []
     shapes = layout.plane_shapes((picture.height, picture.width))
     for plane, (rows, columns) in zip(picture.planes, shapes, strict=True):
@@ -106,6 +106,18 @@ def read_planes(picture: av.VideoFrame) -> tuple[tuple[Plane, ...], PixelFormat]
         samples = np.ascontiguousarray(lines[::-1] if plane.line_size < 0 else lines)
         planes.append(freeze(samples if samples.base is None else samples.copy()))
     return tuple(planes), layout
+
+
+def _unpacked(picture: av.VideoFrame, name: str) -> av.VideoFrame:
+    """The same samples in planes of their own.
+
+    On one thread: with two, FFmpeg's scaler (seen in PyAV 18.1) now and then leaves a row of chroma grey on a busy
+    computer.
+    """
+    try:
+        return picture.reformat(format=name, threads=1)
+    except TypeError:  # an older PyAV, whose scaler has one thread and no such argument
+        return picture.reformat(format=name)
 
 
 def fill_picture(planes: tuple[Plane, ...], name: str, size: tuple[int, int]) -> av.VideoFrame:
