@@ -118,7 +118,6 @@ def _version() -> str:
 def _edit(options: argparse.Namespace) -> None:
     import torch
 
-    from ..model.metrics.flags import ranges
     from .jobs import EditRequest, edit_file
     from .packs import open_pack
 
@@ -136,10 +135,8 @@ def _edit(options: argparse.Namespace) -> None:
     pack = open_pack(options.pack)
     with ConsoleProgress() as progress:
         report = edit_file(request, pack, device, progress)
-    if report.without_face:
-        which = ranges(report.without_face)
-        say(f"no face in {len(report.without_face)} of {report.frames} frames, passed through: {which}")
-    say(f"wrote {options.output}: {report.frames} frames")
+    for sentence in report.sentences(options.output):
+        say(sentence)
 
 
 def _attributes(options: argparse.Namespace) -> None:

@@ -1,5 +1,7 @@
 """A whole edit of one clip: the road from a file to a file."""
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -15,6 +17,7 @@ from ..model.faces.clip import EditedSource, aligned_crops
 from ..model.faces.detect import FaceDetector
 from ..model.faces.region import region_alpha
 from ..model.faces.track import track_face
+from ..model.metrics.flags import ranges
 from ..model.packs.folder import file_sha256
 from ..model.packs.pack import Pack
 from ..model.types import FaceTrack, OnProgress, Progress, ignore_progress
@@ -44,6 +47,24 @@ class EditReport:
     without_face: tuple[int, ...]
     """Frames that were passed through, because no face was found in them."""
 
+    def sentences(self, target: Path) -> list[str]:
+        """What to tell the user."""
+        told = [f"wrote {target}: {self.frames} frames"]
+        if missing := self.without_face:
+            told.insert(0, f"no face in {len(missing)} of {self.frames} frames, passed through: {ranges(missing)}")
+        return told
+
+
+@contextmanager
+def memory_spoken(device: torch.device, doing: str) -> Generator[None, None, None]:
+    """Turn an exhausted device into our own DeviceError. doing: "edit shot.mp4"."""
+    try:
+        yield
+    except torch.cuda.OutOfMemoryError as error:
+        raise DeviceError(
+            f"{device} has too little memory free to {doing}; close other programs or use --device cpu"
+        ) from error
+
 
 def edit_file(
     request: EditRequest, pack: Pack, device: torch.device, on_progress: OnProgress = ignore_progress
@@ -53,12 +74,8 @@ def edit_file(
     Raises UsageError for an unknown attribute or a bad number, InputError for footage or a target that cannot be used,
     DeviceError where the device has too little memory.
     """
-    try:
+    with memory_spoken(device, f"edit {request.source}"):
         return _edit(request, pack, device, on_progress)
-    except torch.cuda.OutOfMemoryError as error:
-        raise DeviceError(
-            f"{device} has too little memory free to edit {request.source}; close other programs or use --device cpu"
-        ) from error
 
 
 def _edit(request: EditRequest, pack: Pack, device: torch.device, on_progress: OnProgress) -> EditReport:

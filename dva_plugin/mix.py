@@ -9,11 +9,11 @@ import torch
 from ..model.autoencoder import Autoencoder, check_steps
 from ..model.code import ClipCode, load_code
 from ..model.editing.exchange import check_length, with_gaussian_noise, with_identity, with_motion, with_noise
-from ..model.errors import DeviceError, UsageError
+from ..model.errors import UsageError
 from ..model.packs.pack import Pack
 from ..model.types import OnProgress, ignore_progress
 from ..model.video import CodecChoice, VideoSource, VideoWriter, open_video
-from .jobs import EditReport, EditRequest, encode_source, write_edited
+from .jobs import EditReport, EditRequest, encode_source, memory_spoken, write_edited
 
 GAUSSIAN = Path("gaussian")
 """In the place of a clip: noise that is drawn."""
@@ -46,14 +46,10 @@ def mix_file(
     """Mix clips into a new file. Nothing is left under the target's name unless all went well.
 
     Raises UsageError for a request without anything to exchange and for a clip that is too short, ModelFilesError for a
-    clip code of another pack, InputError for footage that cannot be used, DeviceError where memory is short.
+    clip code of another pack, InputError for footage that cannot be used where memory is short.
     """
-    try:
+    with memory_spoken(device, f"mix {request.source}"):
         return _mix(request, pack, device, on_progress)
-    except torch.cuda.OutOfMemoryError as error:
-        raise DeviceError(
-            f"{device} has too little memory free to mix {request.source}; close other programs or use --device cpu"
-        ) from error
 
 
 def _mix(request: MixRequest, pack: Pack, device: torch.device, on_progress: OnProgress) -> EditReport:

@@ -25,7 +25,6 @@ def add_mix_options(mix: argparse.ArgumentParser) -> None:
 
 
 def _mix(options: argparse.Namespace) -> None:
-    from ..model.metrics.flags import ranges
     from .mix import MixRequest, mix_file
     from .packs import open_pack
 
@@ -43,7 +42,5 @@ def _mix(options: argparse.Namespace) -> None:
     pack = open_pack(options.pack)
     with ConsoleProgress() as progress:
         report = mix_file(request, pack, device, progress)
-    if report.without_face:
-        which = ranges(report.without_face)
-        say(f"no face in {len(report.without_face)} of {report.frames} frames, passed through: {which}")
-    say(f"wrote {options.output}: {report.frames} frames")
+    for sentence in report.sentences(options.output):
+        say(sentence)

@@ -40,9 +40,7 @@ class Environment:
         try:
             answer = subprocess.run(
                 [str(self.python), "-I", "-c", script],
-                capture_output=True,
-                encoding="utf-8",
-                errors="replace",
+                **CAPTURED,
                 timeout=120,
                 check=True,
             )
@@ -64,9 +62,7 @@ class Environment:
             shutil.rmtree(self.folder)
         made = subprocess.run(
             [sys.executable, "-m", "venv", str(self.folder)],
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
+            **CAPTURED,
             check=False,
         )
         if made.returncode == 0:
@@ -93,9 +89,7 @@ class Environment:
         tried = subprocess.run(
             [str(self.python), "-c", SMOKE_TEST],
             cwd=self.folder,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
+            **CAPTURED,
             check=False,
         )
         if tried.returncode != 0:

@@ -6,8 +6,7 @@ import torch
 def mixed(device: torch.device) -> torch.autocast:
     """Multiply in bfloat16 where the device is built for it (CUDA, processors with AMX), else in float32 throughout.
 
-    Weights, losses and optimiser stay float32. On two AMX cores the denoiser trained 1.5 times as fast for it; on a
-    processor without, bfloat16 is slower than float32.
+    Weights, losses and optimiser stay float32. On a processor without AMX bfloat16 is slower than float32.
     """
     return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda" or _has_amx())
 
