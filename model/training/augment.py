@@ -36,6 +36,18 @@ def photometric(x: Tensor, rng: torch.Generator, strength: float = 1.0) -> Tenso
     return (unit + amount * noise).clamp(0, 1) * 2 - 1
 
 
+def veil(x: Tensor, rng: torch.Generator, share: float = 0.4) -> Tensor:
+    """Lay stray light over some pictures: blacks rise and contrast falls, as with a bright window behind or a flat grade.
+
+    x: [B, 3, S, S] signed.
+    """
+    b = len(x)
+    hit = torch.rand(b, 1, 1, 1, generator=rng) < share
+    amount = 0.5 * torch.rand(b, 1, 1, 1, generator=rng) * hit
+    light = torch.rand(b, 1, 1, 1, generator=rng) + 0.1 * torch.randn(b, 3, 1, 1, generator=rng)
+    return x + amount * (light.clamp(0, 1) * 2 - 1 - x)
+
+
 def _soften(x: Tensor, rng: torch.Generator, strength: float) -> Tensor:
     """Blend some pictures with a blurred or half-resolution copy of themselves."""
     blurred = F.avg_pool2d(F.pad(x, (1, 1, 1, 1), mode="reflect"), 3, stride=1)

@@ -19,7 +19,7 @@ from ..schedule import TRAIN_STEPS, NoiseSchedule
 from ..synth import PARSING
 from ..unet import UNet, UNetSpec
 from .attributes import Directions
-from .augment import laid_out, signed
+from .augment import laid_out, photometric, signed, veil
 from .data import Faces
 from .loop import Losses
 from .precision import mixed
@@ -30,6 +30,9 @@ CHANGED = 0.12
 """A pixel counts as changed between twins from this difference on, in signed units."""
 FEWEST = 24
 """Pixels below which a change's weight falls off: a pair whose change is hidden should not shout."""
+CAMERA = 0.8
+"""How strong a camera the pictures are seen through (augment.photometric). Trained through a mild one, edits of a bright
+or hazy shot added light where there was no room for it."""
 START = 600
 """Time at which a pack trained here begins to decode: there an edit has gone none of its way yet."""
 
@@ -180,7 +183,7 @@ def _singles(faces: Faces, conditions: Conditions, count: int, rng: torch.Genera
     own = torch.rand(count, 1, generator=rng) < 0.3
     z_id = torch.where(own, conditions.z_id[rows], conditions.z_person[rows])
     mask = region_mask(faces.parsing[rows], PARSING, "head")[:, None].float()
-    return _tinted(Batch(x, x, mask, z_id, _motion(faces.landmarks[rows], rng)), rng)
+    return _filmed(Batch(x, x, mask, z_id, _motion(faces.landmarks[rows], rng)), rng)
 
 
 def _pairs(faces: Faces, conditions: Conditions, count: int, rng: torch.Generator) -> Batch:
@@ -191,7 +194,7 @@ def _pairs(faces: Faces, conditions: Conditions, count: int, rng: torch.Generato
     z_id = _pair_identity(conditions, source, target, torch.where(add, 1.0, -1.0), attribute, rng)
     x, y = signed(faces.images[source]), signed(faces.images[target])
     mask = torch.zeros(count, 1, *x.shape[2:])
-    return _tinted(Batch(x, y, mask, z_id, _motion(faces.landmarks[source], rng)), rng)
+    return _filmed(Batch(x, y, mask, z_id, _motion(faces.landmarks[source], rng)), rng)
 
 
 def _pair_identity(
@@ -212,16 +215,13 @@ def _motion(landmarks: Tensor, rng: torch.Generator) -> Tensor:
     return motion_code(landmarks + LANDMARK_ERROR * torch.randn(landmarks.shape, generator=rng))
 
 
-def _tinted(batch: Batch, rng: torch.Generator) -> Batch:
-    """The same camera over source and target: exposure, white balance and contrast that z_face cannot foretell."""
-    count = len(batch.source)
-    gain = torch.exp(
-        0.10 * torch.randn(count, 1, 1, 1, generator=rng) + 0.04 * torch.randn(count, 3, 1, 1, generator=rng)
-    )
-    lift = 0.05 * torch.randn(count, 1, 1, 1, generator=rng)
+def _filmed(batch: Batch, rng: torch.Generator) -> Batch:
+    """The same camera over source and target: what z_face cannot foretell, and what an edit must not burn out."""
+    seed = int(torch.randint(2**31, (1,), generator=rng))
 
     def camera(x: Tensor) -> Tensor:
-        return ((x + 1) * gain - 1 + lift).clamp(-1, 1)
+        draws = torch.Generator().manual_seed(seed)
+        return photometric(veil(x, draws), draws, CAMERA)
 
     same = batch.source is batch.target
     source = camera(batch.source)
