@@ -18,7 +18,6 @@ from ..model.faces.detect import FaceDetector
 from ..model.faces.region import region_alpha
 from ..model.faces.track import track_face
 from ..model.metrics.flags import ranges
-from ..model.packs.folder import file_sha256
 from ..model.packs.pack import Pack
 from ..model.types import FaceTrack, OnProgress, Progress, ignore_progress
 from ..model.video import CodecChoice, FrameSource, VideoSource, VideoWriter, open_video
@@ -101,7 +100,7 @@ def _code_of(source: VideoSource, autoencoder: Autoencoder, request: EditRequest
     """Read the request's clip code, or encode the clip and write it."""
     if request.code is not None and request.code.exists():
         code = load_code(request.code)
-        if code.source.sha256 != file_sha256(source.path):
+        if code.source.sha256 != source.sha256():
             raise UsageError(f"{request.code} was made from {code.source.name}, not from {source.path}; name another")
         if request.steps not in (None, code.steps):
             raise UsageError(f"{request.code} was encoded with {code.steps} steps, not {request.steps}; name another")

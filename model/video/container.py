@@ -1,5 +1,6 @@
 """Opening video files safely: local files of known containers only, each foreign error turned into one sentence."""
 
+import re
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,8 +25,14 @@ POINTERS = {
     b"<?xml": "an XML manifest", b"v=0": "an SDP description",
 }  # fmt: skip
 
+ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
+"""http:/x, as pathlib leaves of http://x; one letter before the colon is a drive."""
+
 MAX_SIDE = 16384
 """The largest width or height, in pixels, that memory is taken for."""
+
+MAX_PIXELS = MAX_SIDE * 8704
+"""The most pixels of one picture: 16K."""
 
 
 @contextmanager
@@ -78,10 +85,12 @@ def reason(error: Exception) -> str:
 
 
 def _check_file(path: Path) -> None:
+    if ADDRESS.match(str(path)) and not path.exists():
+        raise InputError(f"there is no file {path}: addresses are never opened; download it and name the file")
     if not path.exists():
         raise InputError(f"there is no file {path}; check the path")
     if not path.is_file():
-        raise InputError(f"{path} is not a file; give a video file")
+        raise InputError(f"{path} is not a file; give a video file, or a folder of numbered pictures")
     try:
         with path.open("rb") as file:
             head = file.read(256)
