@@ -3,6 +3,7 @@
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Literal
 
@@ -36,6 +37,8 @@ class EditRequest:
     codec: CodecChoice = "auto"
     code: Path | None = None
     """A clip code to go on from, or to be written where it does not exist yet: the next edit then costs a fraction."""
+    frame_rate: Fraction | None = None
+    """Of pictures, which do not know it."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,7 @@ def edit_file(
 def _edit(request: EditRequest, pack: Pack, device: torch.device, on_progress: OnProgress) -> EditReport:
     if request.target.resolve() == request.source.resolve():
         raise UsageError(f"{request.target} is the source itself; name another output file")
-    source = open_video(request.source)
+    source = open_video(request.source, frame_rate=request.frame_rate)
     for name, strength in request.attributes:
         attribute_edit(pack, name, strength, 1)
     if request.steps is not None:

@@ -100,18 +100,21 @@ def encodable(frame: Frame, codec: Codec) -> Frame:
 
 
 def picture_of(frame: Frame, codec: Codec) -> av.VideoFrame:
-    """The picture to give to the encoder; `frame` is encodable."""
-    planes, name = frame.planes, pixel_name(frame, codec)
-    if name == frame.format.name:
-        return fill_picture(planes, name, frame.size)
-    if frame.format.family == "rgb":
+    """The picture to give to the encoder; `frame` is encodable. Tags are set for ProRes, which has its own place."""
+    planes, name, tags = frame.planes, pixel_name(frame, codec), frame.colour.tags
+    if frame.format.family == "rgb" and name != frame.format.name:
         green, blue, red, *alpha = planes
         colours = [blue, green, red] if codec == "ffv1" else [red, green, blue]
         padding = [np.zeros_like(red)] if name == "bgr0" else []
         planes = (np.stack([*colours, *alpha, *padding], axis=-1).reshape(frame.size[0], -1),)
     if name.endswith("be"):
         planes = tuple(plane.astype(">u2") for plane in planes)
-    return fill_picture(planes, name, frame.size)
+    picture = fill_picture(planes, name, frame.size)
+    if codec == "prores":
+        picture.colorspace, picture.color_range = tags.matrix, tags.range
+        if hasattr(picture, "color_trc"):  # since PyAV 17; before, primaries and curve stand in the container alone
+            picture.color_primaries, picture.color_trc = tags.primaries, tags.transfer
+    return picture
 
 
 def pixel_name(frame: Frame, codec: Codec) -> str:

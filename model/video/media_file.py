@@ -28,6 +28,9 @@ FINEST_TICK = 1_000_000
 CONTAINER_TAGS = {"major_brand", "minor_version", "compatible_brands", "encoder", "duration", "timecode"}
 """Metadata that describes the source's file and not its content; the timecode is written by itself."""
 
+SHORTEST_REORDERED = 3
+"""Frames from which on x265 sets decoding times; those of shorter clips are whatever was in memory (its issue 781)."""
+
 TIMECODE = re.compile(r"([01]\d|2[0-3]):[0-5]\d:[0-5]\d[:;.]\d{2,3}")
 
 
@@ -44,6 +47,7 @@ class MediaFile:
         self._stream: VideoStream | None = None
         self._audio: AudioCopy | None = None
         self._durations: dict[int, int] = {}
+        self._written = 0
 
     def open(self) -> None:
         """Find out now, and not after the work, whether the folder takes files."""
@@ -57,6 +61,7 @@ class MediaFile:
         time = self._time(frame)
         picture.pts = round(time / picture.time_base)
         self._durations[picture.pts] = self._duration(frame, picture.time_base)
+        self._written += 1
         self._mux(stream.encode(picture))
         if self._audio is not None:
             self._audio.copy_until(time)
@@ -132,7 +137,11 @@ class MediaFile:
         """Write what the encoder still holds and the rest of the sound; then the file gets its name."""
         assert self._stream is not None
         assert self._container is not None
-        self._mux(self._stream.encode(None))
+        packets = self._stream.encode(None)
+        if self._codec == "hevc" and self._written < SHORTEST_REORDERED:
+            for packet in packets:
+                packet.dts = packet.pts
+        self._mux(packets)
         if self._audio is not None:
             self._audio.copy_until(None)
         self._container.close()
