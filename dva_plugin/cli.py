@@ -69,14 +69,14 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     edit = commands.add_parser("edit", help="edit a clip into a new file")
     edit.add_argument("source", type=Path, metavar="IN", help="video file, or a folder or pattern of pictures")
-    edit.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help=".mp4, .mov, .mkv or folder/%%05d.png")
+    edit.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help="a file, or folder/%%05d.png")
     edit.add_argument(
         "--attribute", type=strength, action="append", required=True, metavar="NAME=STRENGTH",
         help="what to change and how far: 1 adds it, -1 removes it; may be given several times",
     )  # fmt: skip
     edit.add_argument("--steps", type=int, help="network steps, 2 to 1000 (default: the pack's)")
     edit.add_argument("--person", choices=["largest"], default="largest", help="whose face")
-    edit.add_argument("--codec", choices=CODECS, default="auto", help="auto: by OUT's suffix; ffv1 in .mkv is lossless")
+    edit.add_argument("--codec", choices=CODECS, default="auto", help="auto: by the suffix; .mkv keeps every sample")
     edit.add_argument("--frame-rate", type=frame_rate, metavar="RATE", help="of pictures, as 24000/1001 (default 24)")
     edit.add_argument(
         "--code", type=Path, metavar="FILE", help="keep the encoded clip here (.dva) and use it next time"

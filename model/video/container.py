@@ -67,8 +67,10 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
             f"{path} is of a video codec that is not known here; convert it to H.264, HEVC, ProRes or FFV1"
         )
     height, width = stream.height, stream.width
-    if not (0 < height <= MAX_SIDE and 0 < width <= MAX_SIDE):
-        raise InputError(f"{path} says that it is {width}x{height} pixels; sides of 1 to {MAX_SIDE} can be read")
+    if not (0 < height <= MAX_SIDE and 0 < width <= MAX_SIDE and height * width <= MAX_PIXELS):
+        raise InputError(
+            f"{path} says that it is {width}x{height} pixels; sides of 1 to {MAX_SIDE} and {MAX_PIXELS} pixels can be read"
+        )
     stream.thread_type = "AUTO"
     return stream
 

@@ -47,8 +47,8 @@ ENCODERS: dict[Codec, Encoder] = {
     # The profile follows the pixels: 422 HQ, or 4444 with alpha of 16 bits.
     "prores": Encoder("prores_ks", {"alpha_bits": "16"}),
     "ffv1": Encoder("ffv1", {"level": "3", "slicecrc": "1", "g": "1"}),
-    "png8": Encoder("png", {"pred": "mixed", "compression_level": "3"}),
-    "png16": Encoder("png", {"pred": "mixed", "compression_level": "3"}),
+    "png8": Encoder("png", {"pred": "up", "compression_level": "3"}),
+    "png16": Encoder("png", {"pred": "up", "compression_level": "3"}),
 }
 PACKED_FOR_FFV1 = {"gbrp": "bgr0", "gbrap": "bgra"}
 """FFV1 takes 8-bit RGB in one plane only; the samples are the same."""
