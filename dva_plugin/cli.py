@@ -17,6 +17,7 @@ from .manifest import read_manifest
 from .mix_cli import add_mix_options
 from .packs_cli import add_packs_commands
 from .train import add_train_attributes_options, add_train_options
+from .video_options import CODECS, frame_rate
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -67,15 +68,16 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"dva {_version()}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     edit = commands.add_parser("edit", help="edit a clip into a new file")
-    edit.add_argument("source", type=Path, metavar="IN", help="video file")
-    edit.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help=".mp4, .mov or .mkv (lossless)")
+    edit.add_argument("source", type=Path, metavar="IN", help="video file, or a folder or pattern of pictures")
+    edit.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help="a file, or folder/%%05d.png")
     edit.add_argument(
         "--attribute", type=strength, action="append", required=True, metavar="NAME=STRENGTH",
         help="what to change and how far: 1 adds it, -1 removes it; may be given several times",
     )  # fmt: skip
     edit.add_argument("--steps", type=int, help="network steps, 2 to 1000 (default: the pack's)")
     edit.add_argument("--person", choices=["largest"], default="largest", help="whose face")
-    edit.add_argument("--codec", choices=["auto", "h264", "ffv1"], default="auto", help="auto: by OUT's suffix")
+    edit.add_argument("--codec", choices=CODECS, default="auto", help="auto: by the suffix; .mkv keeps every sample")
+    edit.add_argument("--frame-rate", type=frame_rate, metavar="RATE", help="of pictures, as 24000/1001 (default 24)")
     edit.add_argument(
         "--code", type=Path, metavar="FILE", help="keep the encoded clip here (.dva) and use it next time"
     )
@@ -130,6 +132,7 @@ def _edit(options: argparse.Namespace) -> None:
         person=options.person,
         codec=options.codec,
         code=options.code,
+        frame_rate=options.frame_rate,
     )
     device = choose_device(options.device)
     pack = open_pack(options.pack)

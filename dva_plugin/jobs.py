@@ -3,6 +3,7 @@
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Literal
 
@@ -18,7 +19,6 @@ from ..model.faces.detect import FaceDetector
 from ..model.faces.region import region_alpha
 from ..model.faces.track import track_face
 from ..model.metrics.flags import ranges
-from ..model.packs.folder import file_sha256
 from ..model.packs.pack import Pack
 from ..model.types import FaceTrack, OnProgress, Progress, ignore_progress
 from ..model.video import CodecChoice, FrameSource, VideoSource, VideoWriter, open_video
@@ -37,6 +37,8 @@ class EditRequest:
     codec: CodecChoice = "auto"
     code: Path | None = None
     """A clip code to go on from, or to be written where it does not exist yet: the next edit then costs a fraction."""
+    frame_rate: Fraction | None = None
+    """Of pictures, which do not know it."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ def edit_file(
 def _edit(request: EditRequest, pack: Pack, device: torch.device, on_progress: OnProgress) -> EditReport:
     if request.target.resolve() == request.source.resolve():
         raise UsageError(f"{request.target} is the source itself; name another output file")
-    source = open_video(request.source)
+    source = open_video(request.source, frame_rate=request.frame_rate)
     for name, strength in request.attributes:
         attribute_edit(pack, name, strength, 1)
     if request.steps is not None:
@@ -101,7 +103,7 @@ def _code_of(source: VideoSource, autoencoder: Autoencoder, request: EditRequest
     """Read the request's clip code, or encode the clip and write it."""
     if request.code is not None and request.code.exists():
         code = load_code(request.code)
-        if code.source.sha256 != file_sha256(source.path):
+        if code.source.sha256 != source.sha256():
             raise UsageError(f"{request.code} was made from {code.source.name}, not from {source.path}; name another")
         if request.steps not in (None, code.steps):
             raise UsageError(f"{request.code} was encoded with {code.steps} steps, not {request.steps}; name another")

@@ -16,7 +16,6 @@ from torch import Tensor
 from .editing.attribute import IdentityEdit, total_step, widest_region
 from .errors import InputError, ModelFilesError
 from .files import write_tensor_file
-from .packs.folder import file_sha256
 from .packs.pack import Pack
 from .schedule import TRAIN_STEPS
 from .types import FRAME_STATUS, FaceTrack, FloatArray, Region
@@ -44,7 +43,7 @@ class SourceFacts:
     def of(cls, source: FrameSource) -> "SourceFacts":
         """Describe a clip. A file is read once for its digest; an edited clip has none, though it streams from one."""
         name = source.path.name if source.path else "frames in memory"
-        digest = file_sha256(source.path) if isinstance(source, VideoSource) else ""
+        digest = source.sha256() if isinstance(source, VideoSource) else ""
         return cls(name, source.size, source.frame_rate, source.frame_count, digest)
 
 

@@ -1,6 +1,5 @@
 """A pack folder on the disk: written whole or not at all."""
 
-import hashlib
 import json
 import shutil
 from collections.abc import Mapping
@@ -9,6 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
+from ..digest import file_sha256
 from ..errors import InputError
 from ..files import write_tensor_file
 
@@ -38,15 +38,6 @@ def write_pack(folder: Path, facts: dict[str, Any], contents: Mapping[str, Mappi
         raise InputError(f"the pack {folder} cannot be written ({error}); nothing was changed") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-
-
-def file_sha256(path: Path) -> str:
-    """Hexadecimal digest of a whole file, read in pieces."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while piece := file.read(1 << 20):
-            digest.update(piece)
-    return digest.hexdigest()
 
 
 def _check_space(folder: Path, needed: int) -> None:

@@ -7,7 +7,9 @@
 from .colour import ColourSpace, ColourTags
 from .formats import PixelFormat
 from .frame import Frame
-from .reader import VideoSource, open_video
+from .opening import open_video
+from .reader import VideoSource
+from .sequence import SequenceSource, is_sequence
 from .source import ArraySource, FrameSource
 from .writer import CodecChoice, VideoWriter, write_video
 
@@ -19,8 +21,10 @@ __all__ = [
     "Frame",
     "FrameSource",
     "PixelFormat",
+    "SequenceSource",
     "VideoSource",
     "VideoWriter",
+    "is_sequence",
     "open_video",
     "write_video",
 ]

@@ -14,24 +14,62 @@ from av.stream import Stream
 
 from ..errors import InputError
 from .container import codec_name, open_container, reason
-from .source import FrameSource
+from .encoding import CODECS_OF_SUFFIX, Codec
+from .source import FrameSource, source_file
 
-MUXERS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}
+MUXERS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska", ".mka": "matroska"}
+SUFFIXES_OF_PICTURES = (".mov", ".mka")
+"""For the sound beside a folder of pictures; editing programs read the first, anything goes into the second."""
 
 
-def check_audio(path: Path, like: FrameSource) -> None:
-    """InputError where the sound of `like` does not go into a file of this suffix; names a suffix that holds it."""
-    if like.path is None or not like.has_audio:
-        return
+def check_audio(path: Path, like: FrameSource, codec: Codec | None = None) -> None:
+    """InputError where the sound of `like` does not go into a file of this suffix; names a suffix that holds it.
+
+    codec: of the picture, which the named suffix holds too.
+    """
     suffix = path.suffix.lower()
-    with open_container(like.path) as source:
-        for stream in source.streams.audio:
-            if _holds(suffix, stream):
-                continue
-            fitting = " or ".join(other for other in MUXERS if _holds(other, stream)) or "another kind of sound"
-            raise InputError(
-                f"the {codec_name(stream)} sound of {like.path} cannot be copied into {suffix}; write {fitting}"
-            )
+    for stream_name, held in _held_by(like):
+        if suffix in held:
+            continue
+        fitting = [s for s, codecs in CODECS_OF_SUFFIX.items() if s in held and (codec is None or codec in codecs)]
+        fitting = fitting or [f"{s} with another codec" for s in CODECS_OF_SUFFIX if s in held]
+        raise InputError(
+            f"the {stream_name} sound of {like.path} cannot be copied into {suffix};"
+            f" write {' or '.join(fitting) or 'another kind of sound'}"
+        )
+
+
+def suffix_beside_pictures(like: FrameSource) -> str | None:
+    """What the file of the sound beside a folder of pictures is; None without sound. InputError where none holds it."""
+    held = _held_by(like)
+    if not held:
+        return None
+    for suffix in SUFFIXES_OF_PICTURES:
+        if all(suffix in suffixes for _, suffixes in held):
+            return suffix
+    raise InputError(f"the {held[0][0]} sound of {like.path} is of a kind that cannot be copied; convert it first")
+
+
+def write_sound(path: Path, source: Path) -> None:
+    """Copy all sound of a file into a file of its own."""
+    with av.open(str(path.absolute()), "w", format=MUXERS[path.suffix]) as target:
+        copy = AudioCopy(source, target)
+        try:
+            copy.copy_until(None)
+        finally:
+            copy.close()
+
+
+def _held_by(like: FrameSource) -> list[tuple[str, set[str]]]:
+    """The codec of each audio stream, and the suffixes that hold it."""
+    file = source_file(like)
+    if file is None or not like.has_audio:
+        return []
+    with open_container(file) as source:
+        return [
+            (codec_name(stream), {suffix for suffix in MUXERS if _holds(suffix, stream)})
+            for stream in source.streams.audio
+        ]
 
 
 def _holds(suffix: str, stream: AudioStream) -> bool:

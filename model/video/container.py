@@ -1,5 +1,6 @@
 """Opening video files safely: local files of known containers only, each foreign error turned into one sentence."""
 
+import re
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,8 +25,14 @@ POINTERS = {
     b"<?xml": "an XML manifest", b"v=0": "an SDP description",
 }  # fmt: skip
 
+ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
+"""http:/x, as pathlib leaves of http://x; one letter before the colon is a drive."""
+
 MAX_SIDE = 16384
 """The largest width or height, in pixels, that memory is taken for."""
+
+MAX_PIXELS = MAX_SIDE * 8704
+"""The most pixels of one picture: 16K."""
 
 
 @contextmanager
@@ -60,8 +67,10 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
             f"{path} is of a video codec that is not known here; convert it to H.264, HEVC, ProRes or FFV1"
         )
     height, width = stream.height, stream.width
-    if not (0 < height <= MAX_SIDE and 0 < width <= MAX_SIDE):
-        raise InputError(f"{path} says that it is {width}x{height} pixels; sides of 1 to {MAX_SIDE} can be read")
+    if not (0 < height <= MAX_SIDE and 0 < width <= MAX_SIDE and height * width <= MAX_PIXELS):
+        raise InputError(
+            f"{path} says that it is {width}x{height} pixels; sides of 1 to {MAX_SIDE} and {MAX_PIXELS} pixels can be read"
+        )
     stream.thread_type = "AUTO"
     return stream
 
@@ -78,10 +87,12 @@ def reason(error: Exception) -> str:
 
 
 def _check_file(path: Path) -> None:
+    if ADDRESS.match(str(path)) and not path.exists():
+        raise InputError(f"there is no file {path}: addresses are never opened; download it and name the file")
     if not path.exists():
         raise InputError(f"there is no file {path}; check the path")
     if not path.is_file():
-        raise InputError(f"{path} is not a file; give a video file")
+        raise InputError(f"{path} is not a file; give a video file, or a folder of numbered pictures")
     try:
         with path.open("rb") as file:
             head = file.read(256)

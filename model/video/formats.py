@@ -27,6 +27,14 @@ EXACT_TWIN = {
 }  # fmt: skip
 """Packed formats that hold the very samples of a planar one; libswscale only moves them."""
 
+INTERLEAVED = {
+    "rgb48be": ("gbrp16le", ">u2", (1, 2, 0)), "rgba64be": ("gbrap16le", ">u2", (1, 2, 0, 3)),
+    "gray16be": ("gray16le", ">u2", (0,)), "ya16be": ("gbrap16le", ">u2", (0, 0, 0, 1)),
+    "ya8": ("gbrap", "u1", (0, 0, 0, 1)),
+}  # fmt: skip
+"""PNG's formats of 16 bits or of gray with alpha: the planar twin, the samples' type, and which of a pixel's samples
+goes into each plane. Moved here, since libswscale would take gray with alpha through YUV."""
+
 FULL_RANGE_TWIN = {f"yuvj{chroma}p": f"yuv{chroma}p" for chroma in ("420", "422", "444", "440", "411")}
 """FFmpeg's old names for full-range video; the range is kept as a tag instead."""
 
@@ -44,13 +52,19 @@ class PixelFormat:
     has_alpha: bool
 
     @property
-    def dtype(self) -> np.dtype[np.uint8] | np.dtype[np.uint16]:
+    def is_float(self) -> bool:
+        return self.bits == 32
+
+    @property
+    def dtype(self) -> np.dtype[np.uint8] | np.dtype[np.uint16] | np.dtype[np.float32]:
+        if self.is_float:
+            return np.dtype(np.float32)
         return np.dtype(np.uint8) if self.bits == 8 else np.dtype(np.uint16)
 
     @property
     def peak(self) -> int:
-        """The largest code; 1 for FLOAT_RGB."""
-        return 1 if self == FLOAT_RGB else (1 << self.bits) - 1
+        """The largest code; 1 for floats."""
+        return 1 if self.is_float else (1 << self.bits) - 1
 
     def plane_shapes(self, size: tuple[int, int]) -> list[tuple[int, int]]:
         """(rows, columns) of each plane of a picture of `size` (height, width)."""
@@ -71,12 +85,15 @@ class PixelFormat:
 
 
 FLOAT_RGB = PixelFormat("gbrpf32le", bits=32, chroma_shift=(0, 0), family="rgb", has_alpha=False)
-"""float32 in [0, 1]: pictures that came from memory. Files of it are not read, and none is written."""
+"""float32, 1 is white: pictures from memory and from EXR. None is written: a writer rounds to codes."""
+
+FLOAT_RGBA = replace(FLOAT_RGB, name="gbrapf32le", has_alpha=True)
+"""The same with straight alpha in [0, 1], from EXR."""
 
 
 def pixel_format(name: str) -> PixelFormat:
     """The planar format that holds FFmpeg's format `name` sample for sample; InputError names what is not supported."""
-    planar = FULL_RANGE_TWIN.get(name) or EXACT_TWIN.get(name, name)
+    planar = FULL_RANGE_TWIN.get(name) or EXACT_TWIN.get(name) or INTERLEAVED.get(name, (name,))[0]
     match = PLANAR_NAME.fullmatch(planar)
     if match is None:
         raise InputError(
@@ -97,6 +114,8 @@ def pixel_format(name: str) -> PixelFormat:
 def read_planes(picture: av.VideoFrame) -> tuple[tuple[Plane, ...], PixelFormat]:
     """Copy a decoded picture's samples out, read-only; packed formats are split into their planar twin."""
     layout = pixel_format(picture.format.name)
+    if picture.format.name in INTERLEAVED:
+        return _separated(picture), layout
     if picture.format.name in EXACT_TWIN:
         picture = _unpacked(picture, layout.name)
     planes: list[Plane] = []
@@ -106,6 +125,16 @@ def read_planes(picture: av.VideoFrame) -> tuple[tuple[Plane, ...], PixelFormat]
         samples = np.ascontiguousarray(lines[::-1] if plane.line_size < 0 else lines)
         planes.append(freeze(samples if samples.base is None else samples.copy()))
     return tuple(planes), layout
+
+
+def _separated(picture: av.VideoFrame) -> tuple[Plane, ...]:
+    """Planes of a picture whose pixels' samples lie side by side."""
+    name, kind, order = INTERLEAVED[picture.format.name]
+    (plane,) = picture.planes
+    across = 1 + max(order)
+    lines = np.frombuffer(memoryview(plane), kind).reshape(picture.height, -1)[:, : picture.width * across]
+    pixels = lines.reshape(picture.height, picture.width, across)
+    return tuple(freeze(pixels[..., sample].astype(pixel_format(name).dtype)) for sample in order)
 
 
 def _unpacked(picture: av.VideoFrame, name: str) -> av.VideoFrame:

@@ -10,10 +10,11 @@ from av.container import InputContainer
 from av.error import FFmpegError
 from av.video.stream import VideoStream
 
+from ..digest import file_sha256
 from ..errors import InputError
 from .colour import ColourSpace, ColourTags, colour_space
 from .container import open_container, reason, video_stream
-from .formats import PixelFormat, pixel_format, read_planes
+from .formats import PixelFormat, Plane, pixel_format, read_planes
 from .frame import Frame
 from .orientation import Orientation, read_orientation
 from .source import chunked
@@ -25,7 +26,7 @@ REORDER_DEPTH = 16
 
 @dataclass(frozen=True)
 class VideoSource:
-    """A video file, opened anew by each reading. Made by open_video."""
+    """A video file, opened anew by each reading."""
 
     path: Path
     size: tuple[int, int]
@@ -73,7 +74,7 @@ class VideoSource:
                     continue
                 if index != expected or picture.is_corrupt:
                     raise self._damaged(expected)
-                yield self._frame(index, picture)
+                yield self._frame(index, *read_planes(picture))
                 expected += 1
                 if expected == wanted.stop:
                     return
@@ -85,6 +86,10 @@ class VideoSource:
 
     def __iter__(self) -> Iterator[Frame]:
         return self.frames()
+
+    def sha256(self) -> str:
+        """Of the file, in hexadecimal; it is read once for it."""
+        return file_sha256(self.path)
 
     def _pictures(self, container: InputContainer, start: int) -> Iterator[tuple[int, av.VideoFrame]]:
         """Decoded pictures with their frame numbers, from frame `start` or some frames earlier."""
@@ -99,8 +104,8 @@ class VideoSource:
             elif picture.pts in timeline.index_of:
                 yield timeline.index_of[picture.pts], picture
 
-    def _frame(self, index: int, picture: av.VideoFrame) -> Frame:
-        planes, layout = read_planes(picture)
+    def _frame(self, index: int, planes: tuple[Plane, ...], layout: PixelFormat) -> Frame:
+        """A frame of decoded samples that are not turned yet; InputError where they are unlike the first frame's."""
         upright = self.orientation.upright_format(layout)
         planes = tuple(self.orientation.upright(plane) for plane in planes)
         if upright != self.format or planes[0].shape != self.size:
@@ -119,9 +124,8 @@ class VideoSource:
         )
 
 
-def open_video(path: str | Path) -> VideoSource:
+def open_file(path: Path) -> VideoSource:
     """Look through a file: count its frames, decode the first, read its tags. InputError says what is wrong with it."""
-    path = Path(path)
     with open_container(path) as container:
         timeline = read_timeline(container, video_stream(container, path), path)
     with open_container(path) as container:

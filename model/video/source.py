@@ -21,7 +21,7 @@ class FrameSource(Protocol):
 
     @property
     def path(self) -> Path | None:
-        """The file that it is read from, if there is one."""
+        """The file, or the folder or pattern of pictures, that it is read from, if there is one."""
         ...
 
     @property
@@ -106,6 +106,11 @@ class ArraySource:
 
     def __iter__(self) -> Iterator[Frame]:
         return self.frames()
+
+
+def source_file(source: FrameSource) -> Path | None:
+    """The video file behind a clip, with its sound and metadata; None for memory and for pictures."""
+    return source.path if source.path is not None and source.path.is_file() else None
 
 
 def chunked(items: Iterable[T], n: int) -> Iterator[list[T]]:

@@ -171,7 +171,7 @@ def test_what_is_not_a_video_is_said_in_one_sentence(tmp_path: Path) -> None:
         container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     for name, sentence in [
-        ("absent.mp4", "there is no file"), (".", "is not a file"), ("empty.mp4", "is empty"),
+        ("absent.mp4", "there is no file"), (".", "is a folder without numbered pictures"), ("empty.mp4", "is empty"),
         ("noise.mp4", "cannot be read as video"), ("sound.m4a", "has no video stream"),
     ]:  # fmt: skip
         with pytest.raises(InputError, match=sentence) as caught:
