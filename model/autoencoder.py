@@ -82,8 +82,8 @@ class Autoencoder:
         path, levels = PATHS[chosen], PATHS[chosen].levels(self.pack.spec.schedule, steps, defaults.start)
         usable = np.flatnonzero(track.usable())
         seen = self.perceive(crops, usable, on_progress)
-        noise = torch.zeros(crops.shape, dtype=torch.float16)
-        residual = torch.zeros_like(noise)
+        noise = torch.zeros(len(crops), 3 * path.states, *crops.shape[2:], dtype=torch.float16)
+        residual = torch.zeros(crops.shape, dtype=torch.float16)
         for done, rows in self._chunks(usable):
             look = partial(on_progress, Progress("encode", done, len(usable)))
             x0 = self._signed(crops[rows])
