@@ -1,9 +1,11 @@
-"""One evaluation of the published UNet at 256x256: bfloat16 and channels_last against plain float32 NCHW, in one run.
+"""One evaluation of a UNet: bfloat16 and channels_last against plain float32 NCHW, in one run.
 
-    python -m benchmarks.forward [--batches 1,4] [--rounds 2] --json OUT
+    python -m benchmarks.forward [--weights drawn|filled|PACK] [--batches 1,4] [--rounds 2] --json OUT
 
-Weights are drawn at random, the zero-initialised ones too, since time and rounding do not ask what a network has
-learnt. Each way's time is the least of its rounds, which take turns; the error is that of eps, relative L2.
+The published architecture at 256x256 with weights drawn as for training, the zero-initialised ones too, or filled by
+the rule of the parity tests; or a pack's own network. Each way's time is the least of its rounds, which take turns; the
+error is that of the network's output, relative L2. Ours is the fast path of model/predictor.py: the conditions'
+part computed beforehand, only products rounded. Beside it two coarser ways: everything in bfloat16, and autocast.
 """
 
 import argparse
@@ -17,24 +19,45 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from dva.dva_plugin.packs import open_pack
+from dva.model.packs.published_names import published_layout
+from dva.model.predictor import multiplying_in
 from dva.model.unet import UNet, UNetSpec
+from dva.tests.helpers.filled import empty_networks, filled
 
-Way = Callable[[Tensor, Tensor, Tensor], Tensor]
+Way = Callable[[Tensor], Tensor]
+TIME = 500
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--weights", default="drawn")
     parser.add_argument("--batches", default="1,4")
     parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--device", default="cpu")
     parser.add_argument("--json", type=Path, required=True)
     options = parser.parse_args()
     torch.manual_seed(0)
-    ways = _ways(_drawn(UNet(UNetSpec())).eval())
-    rows = [row for batch in options.batches.split(",") for row in _measure(ways, int(batch), options.rounds)]
+    unet = _unet(options.weights).to(options.device).eval()
+    rows = [
+        {"weights": options.weights, **row}
+        for batch in options.batches.split(",")
+        for row in _measure(unet, int(batch), options.rounds)
+    ]
     options.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
 
 
-def _drawn(network: nn.Module) -> nn.Module:
+def _unet(weights: str) -> UNet:
+    match weights:
+        case "drawn":
+            return _drawn(UNet(UNetSpec()))
+        case "filled":
+            return _filled(UNet(UNetSpec()))
+        case pack:
+            return copy.deepcopy(open_pack(pack).networks.unet)
+
+
+def _drawn(network: UNet) -> UNet:
     """The network with its zero-initialised convolutions drawn like the others."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d) and not module.weight.any():
@@ -42,29 +65,53 @@ def _drawn(network: nn.Module) -> nn.Module:
     return network
 
 
-def _ways(network: nn.Module) -> dict[str, Way]:
+def _filled(network: UNet) -> UNet:
+    state = network.state_dict()
+    for published, ours in published_layout(empty_networks()).ours.items():
+        if ours.startswith("unet."):
+            name = ours.removeprefix("unet.")
+            state[name] = filled(published, tuple(state[name].shape))
+    network.load_state_dict(state)
+    return network
+
+
+def _ways(network: UNet, t: Tensor, z: Tensor) -> dict[str, Way]:
     last = copy.deepcopy(network).to(memory_format=torch.channels_last)
     half = copy.deepcopy(last).bfloat16()
 
     def laid_out(x: Tensor) -> Tensor:
         return x.contiguous(memory_format=torch.channels_last)
 
+    def autocast(x: Tensor) -> Tensor:
+        with torch.autocast(x.device.type, torch.bfloat16):
+            return last(laid_out(x), t, z).float()
+
+    def prepared(unet: UNet) -> Way:
+        time, face = unet.time_modulation(t[:1]), unet.face_modulation(z)
+        return lambda x: unet.predict(laid_out(x), time, face)
+
     return {
-        "float32 NCHW": network,
-        "float32 channels_last": lambda x, t, z: last(laid_out(x), t, z),
-        "bfloat16 channels_last": lambda x, t, z: half(laid_out(x).bfloat16(), t, z.bfloat16()).float(),
+        "float32 NCHW": lambda x: network(x, t, z),
+        "float32 channels_last": prepared(last),
+        "bfloat16 products (ours)": prepared(multiplying_in("bfloat16", last)),
+        "bfloat16 autocast": autocast,
+        "bfloat16 throughout": lambda x: half(laid_out(x).bfloat16(), t, z.bfloat16()).float(),
     }
 
 
 @torch.inference_mode()
-def _measure(ways: dict[str, Way], batch: int, rounds: int) -> list[dict[str, Any]]:
-    x, t, z = torch.randn(batch, 3, 256, 256), torch.full((batch,), 500), torch.randn(batch, 512)
+def _measure(unet: UNet, batch: int, rounds: int) -> list[dict[str, Any]]:
+    device, side = unet.conv_in.weight.device, unet.spec.resolution
+    x, z = torch.randn(batch, 3, side, side).to(device), torch.randn(batch, unet.spec.face_dim).to(device)
+    ways = _ways(unet, torch.full((batch,), TIME, device=device), z)
     seconds = dict.fromkeys(ways, float("inf"))
     outputs: dict[str, Tensor] = {}
     for _ in range(rounds):
         for name, way in ways.items():
             begun = time.perf_counter()
-            outputs[name] = way(x, t, z)
+            outputs[name] = way(x)
+            if device.type == "cuda":
+                torch.cuda.synchronize()
             seconds[name] = min(seconds[name], time.perf_counter() - begun)
     reference = next(iter(ways))
     rows = [

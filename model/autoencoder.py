@@ -15,6 +15,7 @@ from .encoders.landmarks import POINTS, motion_code
 from .encoders.parser import region_mask
 from .errors import UsageError
 from .packs.pack import Networks, Pack
+from .predictor import Precision, multiplying_in, predictor
 from .samplers import PATHS, PredictEps, Solver, guided, solver_named
 from .schedule import TRAIN_STEPS
 from .types import FaceTrack, OnProgress, Progress, ignore_progress
@@ -50,12 +51,13 @@ class Perceived:
 class Autoencoder:
     """A pack on a device."""
 
-    def __init__(self, pack: Pack, device: torch.device) -> None:
+    def __init__(self, pack: Pack, device: torch.device, precision: Precision = "float32") -> None:
         self.pack = pack
         self.device = device
         # A copy on any other device: two autoencoders of one pack must not pull its networks to and fro.
         networks = pack.networks if device.type == "cpu" else copy.deepcopy(pack.networks)
         self.networks: Networks = networks.to(device).to(memory_format=torch.channels_last)
+        self._unet = multiplying_in(precision, self.networks.unet)
         self._alpha_bar = torch.from_numpy(pack.spec.schedule.alpha_bar()).float()
         self.chunk = min(CHUNK, max(1, CHUNK_PIXELS // pack.spec.resolution**2))
         """Frames that go through the networks together; a caller that meets a lack of memory may lower it."""
@@ -82,8 +84,8 @@ class Autoencoder:
         path, levels = PATHS[chosen], PATHS[chosen].levels(self.pack.spec.schedule, steps, defaults.start)
         usable = np.flatnonzero(track.usable())
         seen = self.perceive(crops, usable, on_progress)
-        noise = torch.zeros(crops.shape, dtype=torch.float16)
-        residual = torch.zeros_like(noise)
+        noise = torch.zeros(len(crops), 3 * path.states, *crops.shape[2:], dtype=torch.float16)
+        residual = torch.zeros(crops.shape, dtype=torch.float16)
         for done, rows in self._chunks(usable):
             look = partial(on_progress, Progress("encode", done, len(usable)))
             x0 = self._signed(crops[rows])
@@ -160,17 +162,8 @@ class Autoencoder:
 
     def predictor(self, z_id: Tensor, z_lnd: Tensor) -> PredictEps:
         """The noise that the network sees in x, given one frame's codes a row: z_id [n, D], z_lnd [n, 102]."""
-        nets, is_v = self.networks, self.pack.spec.unet.prediction == "v"
-        z_face = nets.face_code(z_id.to(self.device), z_lnd.to(self.device))
-
-        def predict(x: Tensor, t: int) -> Tensor:
-            out = nets.unet(self._laid_out(x), torch.full((len(x),), t, device=x.device), z_face)
-            if not is_v:
-                return out
-            alpha_bar = float(self._alpha_bar[t])
-            return alpha_bar**0.5 * out + (1 - alpha_bar) ** 0.5 * x
-
-        return predict
+        z_face = self.networks.face_code(z_id.to(self.device), z_lnd.to(self.device))
+        return predictor(self._unet, z_face, self._alpha_bar)
 
     def _decode_rows(self, code: ClipCode, rows: np.ndarray, look: Callable[[], None] = lambda: None) -> Tensor:
         """[n, 3, S, S] signed: the crops that noise, motion and the edited identity decode to."""

@@ -9,6 +9,9 @@ from torch.nn import functional as F  # noqa: N812
 
 Resample = Literal["up", "down", "none"]
 
+ScaleShift = tuple[Tensor, Tensor]
+"""1 + scale and shift, [B, C, 1, 1] each; a B of 1 serves every row."""
+
 
 def time_features(t: Tensor, width: int) -> Tensor:
     """Sinusoids of the integer time: [B] -> [B, width], cosines first (Ho et al. 2020)."""
@@ -29,6 +32,16 @@ def resample(x: Tensor, how: Resample) -> Tensor:
             return x
 
 
+class Convolution(nn.Conv2d):
+    """A convolution that multiplies in the precision of its weights and answers in that of its input."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """[B, c_in, H, W] -> [B, c_out, H', W']."""
+        if input.dtype == self.weight.dtype:
+            return super().forward(input)
+        return super().forward(input.to(self.weight.dtype)).to(input.dtype)
+
+
 class Modulation(nn.Module):
     """Scale and shift of C channels, read linearly from a condition."""
 
@@ -36,10 +49,15 @@ class Modulation(nn.Module):
         super().__init__()
         self.linear = nn.Linear(condition, 2 * channels)
 
-    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
-        """x [B, C, H, W], condition [B, D] -> x * (1 + scale) + shift."""
+    def forward(self, condition: Tensor) -> ScaleShift:
+        """condition [B, D]; see ScaleShift."""
         scale, shift = self.linear(F.silu(condition))[:, :, None, None].chunk(2, dim=1)
-        return torch.addcmul(shift, x, 1 + scale)
+        return 1 + scale, shift
+
+
+def modulated(x: Tensor, by: ScaleShift) -> Tensor:
+    """x [B, C, H, W] * (1 + scale) + shift."""
+    return torch.addcmul(by[1], x, by[0])
 
 
 class ResidualBlock(nn.Module):
@@ -51,21 +69,21 @@ class ResidualBlock(nn.Module):
         super().__init__()
         self.how: Resample = how
         self.norm_in = nn.GroupNorm(groups, c_in)
-        self.conv_in = nn.Conv2d(c_in, c_out, 3, padding=1)
+        self.conv_in = Convolution(c_in, c_out, 3, padding=1)
         self.norm_time = nn.GroupNorm(groups, c_out)
         self.time = Modulation(time_dim, c_out)
-        self.conv_time = nn.Conv2d(c_out, c_out, 3, padding=1)
+        self.conv_time = Convolution(c_out, c_out, 3, padding=1)
         self.norm_face = nn.GroupNorm(groups, c_out)
         self.face = Modulation(face_dim, c_out)
         self.dropout = nn.Dropout(dropout)
-        self.conv_out = zero_init(nn.Conv2d(c_out, c_out, 3, padding=1))
-        self.skip = nn.Conv2d(c_in, c_out, 1) if c_in != c_out else nn.Identity()
+        self.conv_out = zero_init(Convolution(c_out, c_out, 3, padding=1))
+        self.skip = Convolution(c_in, c_out, 1) if c_in != c_out else nn.Identity()
 
-    def forward(self, x: Tensor, time: Tensor, z_face: Tensor) -> Tensor:
-        """x [B, c_in, H, W], time [B, time_dim], z_face [B, face_dim] -> [B, c_out, H', W']."""
+    def forward(self, x: Tensor, time: ScaleShift, face: ScaleShift) -> Tensor:
+        """x [B, c_in, H, W], what `self.time` and `self.face` say of the conditions -> [B, c_out, H', W']."""
         h = self.conv_in(resample(F.silu(self.norm_in(x)), self.how))
-        h = self.conv_time(F.silu(self.time(self.norm_time(h), time)))
-        h = self.conv_out(self.dropout(F.silu(self.face(self.norm_face(h), z_face))))
+        h = self.conv_time(F.silu(modulated(self.norm_time(h), time)))
+        h = self.conv_out(self.dropout(F.silu(modulated(self.norm_face(h), face))))
         return self.skip(resample(x, self.how)) + h
 
 
@@ -75,8 +93,8 @@ class Attention(nn.Module):
     def __init__(self, channels: int, groups: int) -> None:
         super().__init__()
         self.norm = nn.GroupNorm(groups, channels)
-        self.qkv = nn.Conv2d(channels, 3 * channels, 1)
-        self.out = zero_init(nn.Conv2d(channels, channels, 1))
+        self.qkv = Convolution(channels, 3 * channels, 1)
+        self.out = zero_init(Convolution(channels, channels, 1))
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, C, H, W] -> [B, C, H, W]."""

@@ -64,7 +64,7 @@ class ClipCode:
     z_lnd: Tensor
     """[T, 102] float32."""
     noise: Tensor
-    """[T, 3, S, S] float16, x at the start level."""
+    """[T, 3, S, S] float16, x at the start level; [T, 6, S, S] where the solver keeps two states."""
     crops: Tensor
     """[T, 3, S, S] uint8, the source's aligned crops."""
     parsing: Tensor

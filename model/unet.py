@@ -1,5 +1,6 @@
 """The denoising network: one UNet for every pack, from the embedded one to the published one."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -7,9 +8,21 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from .blocks import Attention, Resample, ResidualBlock, resample, time_features, zero_init
+from .blocks import (
+    Attention,
+    Convolution,
+    Resample,
+    ResidualBlock,
+    ScaleShift,
+    resample,
+    time_features,
+    zero_init,
+)
 
 Prediction = Literal["eps", "v"]
+
+Conditions = Iterator[tuple[ScaleShift, ScaleShift]]
+"""Modulation by time and by face of each residual block that is still to come."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +58,8 @@ class Stage(nn.Module):
         self.block = block
         self.attention = attention
 
-    def forward(self, x: Tensor, time: Tensor, z_face: Tensor) -> Tensor:
-        h = self.block(x, time, z_face)
+    def forward(self, x: Tensor, conditions: Conditions) -> Tensor:
+        h = self.block(x, *next(conditions))
         return h if self.attention is None else self.attention(h)
 
 
@@ -57,8 +70,7 @@ class PlainResample(nn.Module):
         super().__init__()
         self.how: Resample = how
 
-    def forward(self, x: Tensor, time: Tensor, z_face: Tensor) -> Tensor:
-        del time, z_face
+    def forward(self, x: Tensor) -> Tensor:
         return resample(x, self.how)
 
 
@@ -72,7 +84,7 @@ class UNet(nn.Module):
         folded = 3 * spec.patch**2
         self.time_in = nn.Linear(spec.width, spec.time_dim)
         self.time_out = nn.Linear(spec.time_dim, spec.time_dim)
-        self.conv_in = nn.Conv2d(folded, channels[0], 3, padding=1)
+        self.conv_in = Convolution(folded, channels[0], 3, padding=1)
         self.down, kept = self._build_down(channels)
         deepest = channels[-1]
         self.middle_in = self._block(deepest, deepest)
@@ -80,26 +92,42 @@ class UNet(nn.Module):
         self.middle_out = self._block(deepest, deepest)
         self.up = self._build_up(channels, kept)
         self.norm_out = nn.GroupNorm(spec.groups, channels[0])
-        self.conv_out = zero_init(nn.Conv2d(channels[0], folded, 3, padding=1))
+        self.conv_out = zero_init(Convolution(channels[0], folded, 3, padding=1))
 
     def forward(self, x: Tensor, t: Tensor, z_face: Tensor) -> Tensor:
         """x [B, 3, S, S], t [B] integer times, z_face [B, face_dim] -> [B, 3, S, S] in x's dtype."""
-        spec = self.spec
-        features = time_features(t, spec.width).to(z_face.dtype)
+        return self.predict(x, self.time_modulation(t), self.face_modulation(z_face))
+
+    def time_modulation(self, t: Tensor) -> list[ScaleShift]:
+        """What time says to each residual block, in the order of their work; t [B], or [1] for all rows alike."""
+        features = time_features(t, self.spec.width).to(self.time_in.weight.dtype)
         time = self.time_out(F.silu(self.time_in(features)))
+        return [block.time(time) for block in self._residual_blocks()]
+
+    def face_modulation(self, z_face: Tensor) -> list[ScaleShift]:
+        """What z_face [B, face_dim] says to each residual block, in the order of their work."""
+        return [block.face(z_face) for block in self._residual_blocks()]
+
+    def predict(self, x: Tensor, time: list[ScaleShift], face: list[ScaleShift]) -> Tensor:
+        """The part that depends on x [B, 3, S, S]; returns the same shape and dtype."""
+        spec, conditions = self.spec, zip(time, face, strict=True)
         h = self.conv_in(F.pixel_unshuffle(x, spec.patch) if spec.patch > 1 else x)
         kept = [h]
         for stage in self.down:
-            h = stage(h, time, z_face)
+            h = _passed(stage, h, conditions)
             kept.append(h)
-        h = self.middle_in(h, time, z_face)
-        h = self.middle_out(self.middle_attention(h), time, z_face)
+        h = self.middle_in(h, *next(conditions))
+        h = self.middle_out(self.middle_attention(h), *next(conditions))
         for stage in self.up:
             if isinstance(stage, Stage):
                 h = torch.cat([h, kept.pop()], dim=1)
-            h = stage(h, time, z_face)
+            h = _passed(stage, h, conditions)
         h = self.conv_out(F.silu(self.norm_out(h)))
         return F.pixel_shuffle(h, spec.patch) if spec.patch > 1 else h
+
+    def _residual_blocks(self) -> list[ResidualBlock]:
+        """In the order of their work, which is that of their making: down, middle, up."""
+        return [module for module in self.modules() if isinstance(module, ResidualBlock)]
 
     def _block(self, c_in: int, c_out: int, how: Resample = "none") -> ResidualBlock:
         s = self.spec
@@ -139,3 +167,10 @@ class UNet(nn.Module):
                 stages.append(self._resample(c, "up"))
                 side *= 2
         return stages
+
+
+def _passed(stage: nn.Module, h: Tensor, conditions: Conditions) -> Tensor:
+    """h after one stage; a residual block without attention stands bare where the map is halved or doubled."""
+    if isinstance(stage, ResidualBlock):
+        return stage(h, *next(conditions))
+    return stage(h) if isinstance(stage, PlainResample) else stage(h, conditions)

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from ..code import ClipCode, Feature
 from ..errors import InputError, ModelFilesError, UsageError
+from ..samplers import PATHS, solver_named
 from ..schedule import TRAIN_STEPS
 
 
@@ -61,8 +62,11 @@ def with_gaussian_noise(code: ClipCode, seed: int = 0) -> ClipCode:
     schedule, the only level at which noise alone is what the network expects. seed: 0 to 2^64 - 1.
     """
     rng = torch.Generator().manual_seed(seed)
-    draw = torch.randn(code.noise.shape[1:], generator=rng).to(code.noise.dtype)
-    return _with_other_noise(code, _where_a_face_is(code, draw.expand_as(code.noise)), TRAIN_STEPS)
+    draw = torch.randn(code.crops.shape[1:], generator=rng).to(code.noise.dtype)
+    # Two states of a two-step path are no independent draws; plain DDIM begins with one.
+    solver = code.solver if PATHS[solver_named(code.solver)].states == 1 else "ddim"
+    changed = _with_other_noise(code, _where_a_face_is(code, draw.expand(code.crops.shape)), TRAIN_STEPS)
+    return replace(changed, solver=solver)
 
 
 def check_length(frames: int, found: int, other: str, feature: Feature) -> None:

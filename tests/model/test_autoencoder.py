@@ -46,7 +46,7 @@ def code(autoencoder: Autoencoder) -> ClipCode:
 def test_unedited_code_decodes_to_no_difference_without_a_network(
     autoencoder: Autoencoder, code: ClipCode, monkeypatch
 ):
-    monkeypatch.setattr(autoencoder.networks.unet, "forward", lambda *_: pytest.fail("evaluated the network"))
+    monkeypatch.setattr(autoencoder, "predictor", lambda *_: pytest.fail("evaluated the network"))
     decoded = autoencoder.decode(code)
     assert not decoded.difference.any()
     assert not decoded.mask.any()

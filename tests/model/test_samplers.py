@@ -2,19 +2,29 @@ import pytest
 import torch
 from torch import Tensor
 
+from dva.model.errors import UsageError
 from dva.model.samplers import (
+    PATHS,
+    Solver,
+    anderson_encode,
     ddim_decode,
     ddim_encode,
     ddim_step,
+    dpm_2m_decode,
     fixed_point_encode,
     guided,
+    o_belm_decode,
     published_decode,
     published_encode,
     x0_from_eps,
 )
-from dva.model.schedule import NoiseSchedule
+from dva.model.samplers.anderson import TOLERANCE
+from dva.model.schedule import Level, NoiseSchedule
 
 LEVELS = NoiseSchedule().levels(20)
+TWO_STEP: tuple[Solver, ...] = ("o_belm", "bdia")
+EXACT: tuple[Solver, ...] = ("fixed_point", "anderson", "o_belm", "bdia")
+"""Solvers whose way back retraces the way up, wholly or nearly."""
 
 
 @pytest.fixture
@@ -28,10 +38,122 @@ def gaussian_eps(x: Tensor, t: int) -> Tensor:
     return (1 - alpha_bar) ** 0.5 / (alpha_bar * 0.25 + 1 - alpha_bar) * x
 
 
-def test_walking_back_undoes_a_walk_for_constant_noise(x0: Tensor):
+def curved_eps(x: Tensor, t: int) -> Tensor:
+    """Noise that bends with x and mixes neighbouring pixels, as a network's does."""
+    seen = gaussian_eps(x, t)
+    return seen + 0.3 * torch.sin(2 * seen.roll(1, -1))
+
+
+def spread(level: Level) -> float:
+    return ((1 - level.alpha_bar) / level.alpha_bar) ** 0.5
+
+
+@pytest.mark.parametrize("solver", [name for name in PATHS if name != "published"])
+def test_walking_back_undoes_a_walk_for_constant_noise(x0: Tensor, solver: Solver):
     noise = torch.randn(x0.shape, generator=torch.Generator().manual_seed(1)).double()
-    up = ddim_encode(x0, LEVELS, lambda x, t: noise)
-    torch.testing.assert_close(ddim_decode(up, LEVELS, lambda x, t: noise), x0)
+    path = PATHS[solver]
+    up = path.encode(x0, LEVELS, lambda x, t: noise)
+    assert up.shape[1] == 3 * path.states
+    torch.testing.assert_close(path.decode(up, LEVELS, lambda x, t: noise), x0)
+
+
+@pytest.mark.parametrize("solver", TWO_STEP)
+@pytest.mark.parametrize("start", [150, 600, 1000])
+def test_two_step_solvers_retrace_their_way_whatever_the_network_says(x0: Tensor, solver: Solver, start: int):
+    path = PATHS[solver]
+    levels = path.levels(NoiseSchedule(), 20, start)
+    up = path.encode(x0, levels, curved_eps)
+    torch.testing.assert_close(path.decode(up, levels, curved_eps), x0, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("solver", PATHS)
+def test_a_solver_treats_rows_apart_and_remembers_nothing(x0: Tensor, solver: Solver):
+    path = PATHS[solver]
+    levels = path.levels(NoiseSchedule(), 10, 600)
+    x0 = torch.cat([x0, 3 * x0])  # rows that converge sooner and later
+    together = path.encode(x0, levels, curved_eps)
+    for i in range(len(x0)):
+        alone = path.encode(x0[i : i + 1], levels, curved_eps)
+        torch.testing.assert_close(alone[0], together[i], rtol=1e-6, atol=1e-6)
+    assert torch.equal(path.encode(x0, levels, curved_eps), together)
+
+
+@pytest.mark.parametrize("solver", [name for name in PATHS if name != "published"])
+def test_every_solver_comes_to_the_closed_form_in_many_steps(x0: Tensor, solver: Solver):
+    levels = NoiseSchedule().levels(1000, 600)
+    wide = (levels[-1].alpha_bar * 0.25 + 1 - levels[-1].alpha_bar) ** 0.5
+    up = PATHS[solver].encode(x0, levels, gaussian_eps)
+    torch.testing.assert_close(up[:, :3], x0 / 0.5 * wide, rtol=0.02, atol=0.02)
+
+
+def test_o_belm_steps_are_exact_where_the_noise_grows_with_its_level(x0: Tensor):
+    """eps = c s has the path y = y0 + c s^2 / 2 in y = x / sqrt(alpha_bar); two states of it lead back to y0."""
+    c = torch.randn_like(x0)
+    times = {level.t: spread(level) for level in LEVELS[1:]}
+    states = [(level.alpha_bar**0.5) * (x0 + c * spread(level) ** 2 / 2) for level in LEVELS[-1:-3:-1]]
+    down = o_belm_decode(torch.cat(states, 1), LEVELS, lambda x, t: c * times[t])
+    torch.testing.assert_close(down, x0)
+
+
+def test_dpm_follows_the_path_more_closely_than_ddim(x0: Tensor):
+    """Second order: twice the steps leave a quarter of the error or less, before the last step to the picture."""
+
+    def error(decode, steps: int) -> float:
+        levels = [level for level in NoiseSchedule().levels(steps)[1:] if level.t >= 99]
+        top, bottom = (
+            ((level.alpha_bar * 0.25 + 1 - level.alpha_bar) ** 0.5 / 0.5) * x0 for level in (levels[-1], levels[0])
+        )
+        return float((decode(top, levels, gaussian_eps) - bottom).abs().max())
+
+    assert error(dpm_2m_decode, 20) < error(ddim_decode, 20) / 4
+    assert error(dpm_2m_decode, 40) / error(dpm_2m_decode, 80) > 3 > error(ddim_decode, 40) / error(ddim_decode, 80)
+
+
+def test_anderson_comes_nearer_than_plain_iteration_at_less_cost(x0: Tensor):
+    def run(encode) -> tuple[float, int]:
+        asked: list[int] = []
+
+        def predict(x: Tensor, t: int) -> Tensor:
+            asked.append(t)
+            return curved_eps(x, t)
+
+        up = encode(x0, LEVELS, predict)
+        return float((ddim_decode(up, LEVELS, curved_eps) - x0).abs().mean()), len(asked)
+
+    (plain, plain_cost), (mixed, cost) = run(fixed_point_encode), run(anderson_encode)
+    assert cost < plain_cost * 0.6
+    assert mixed < plain / 2
+    assert mixed < TOLERANCE
+
+
+def test_anderson_converges_where_iteration_barely_shrinks_the_error(x0: Tensor):
+    """One step whose map keeps up to 95 % of the error: what a denoiser does to detail in the first step."""
+    here, there = LEVELS[0], LEVELS[1]
+    kept = torch.linspace(0, 0.95, x0[0].numel(), dtype=x0.dtype).reshape(x0[0].shape)
+
+    def stiff(x: Tensor, t: int) -> Tensor:
+        return kept * x / (1 - there.alpha_bar) ** 0.5 if t == there.t else torch.zeros_like(x)
+
+    wanted = there.alpha_bar**0.5 * x0 / (1 - kept)
+    plain = fixed_point_encode(x0, [here, there], stiff, iterations=8)
+    mixed = anderson_encode(x0, [here, there], stiff, tolerance=0.0)
+    assert (mixed - wanted).norm() < (plain - wanted).norm() / 2
+
+
+@pytest.mark.parametrize("solver", TWO_STEP)
+def test_two_step_solvers_refuse_a_path_of_one_step(solver: Solver):
+    with pytest.raises(UsageError, match="two-step solver needs more than 2 steps from time 600; take 4"):
+        PATHS[solver].levels(NoiseSchedule(), 2, 600)
+    assert len(PATHS[solver].levels(NoiseSchedule(), 4, 600)) == 3
+
+
+@pytest.mark.parametrize("solver", EXACT)
+def test_solvers_that_retrace_beat_plain_ddim(x0: Tensor, solver: Solver):
+    def error(name: Solver) -> float:
+        path = PATHS[name]
+        return float((path.decode(path.encode(x0, LEVELS, curved_eps), LEVELS, curved_eps) - x0).abs().max())
+
+    assert error(solver) < error("ddim") / 4
 
 
 def test_a_step_keeps_the_implied_clean_picture(x0: Tensor):

@@ -1,0 +1,62 @@
+"""The noise that the network sees in some frames, and in which precision it looks."""
+
+import copy
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from .blocks import Convolution, ScaleShift
+from .samplers import PredictEps
+from .unet import UNet
+
+Precision = Literal["float32", "bfloat16"]
+"""In what the network's convolutions multiply; what flows between them is float32 in either."""
+
+
+def multiplying_in(precision: Precision, unet: UNet) -> UNet:
+    """The network itself for float32; otherwise a copy whose inner convolutions hold bfloat16 weights.
+
+    The first and the last convolution, the norms, both conditions, the residual stream and its skips stay float32
+    (docs/decisions/0020): what is rounded is only what goes into a product and what comes out of its sum.
+    """
+    if precision == "float32":
+        return unet
+    fast = copy.deepcopy(unet)
+    for module in fast.modules():
+        if isinstance(module, Convolution) and module not in (fast.conv_in, fast.conv_out):
+            module.bfloat16()
+    return fast
+
+
+def fast_at(precision: Precision, device: torch.device) -> bool:
+    """Whether the device has instructions for this precision; without them bfloat16 is slower than float32."""
+    if precision == "float32":
+        return True
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    capabilities = getattr(torch.cpu, "get_capabilities", dict)()  # torch before 2.10 does not tell
+    return device.type == "cpu" and bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+
+
+def predictor(unet: UNet, z_face: Tensor, alpha_bar: Tensor) -> PredictEps:
+    """The noise in x at a time, for the frames that z_face [n, face_dim] describes, a row each.
+
+    alpha_bar: [1000]. What z_face says to the network's blocks is computed here, once, what a time says when it is
+    first asked for. Gradients reach x and z_face and no weights. x and eps are float32.
+    """
+    face = unet.face_modulation(z_face)
+    times: dict[int, list[ScaleShift]] = {}
+    is_v = unet.spec.prediction == "v"
+
+    def predict(x: Tensor, t: int) -> Tensor:
+        if t not in times:
+            with torch.no_grad():
+                times[t] = unet.time_modulation(torch.tensor([t], device=x.device))
+        out = unet.predict(x.contiguous(memory_format=torch.channels_last), times[t], face)
+        if not is_v:
+            return out
+        signal = float(alpha_bar[t])
+        return signal**0.5 * out + (1 - signal) ** 0.5 * x
+
+    return predict
