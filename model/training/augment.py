@@ -37,7 +37,7 @@ def photometric(x: Tensor, rng: torch.Generator, strength: float = 1.0) -> Tenso
 
 
 def veil(x: Tensor, rng: torch.Generator, share: float = 0.4) -> Tensor:
-    """Lay stray light over some pictures: blacks rise and contrast falls, as with a bright window behind or a flat grade.
+    """Lay stray light over some pictures: blacks rise and contrast falls, as with a bright window or a flat grade.
 
     x: [B, 3, S, S] signed.
     """

@@ -31,8 +31,8 @@ CHANGED = 0.12
 FEWEST = 24
 """Pixels below which a change's weight falls off: a pair whose change is hidden should not shout."""
 CAMERA = 0.8
-"""How strong a camera the pictures are seen through (augment.photometric). Trained through a mild one, edits of a bright
-or hazy shot added light where there was no room for it."""
+"""How strong a camera the pictures are seen through (augment.photometric). Trained through a mild one, edits of a
+bright or hazy shot added light where there was no room for it."""
 START = 600
 """Time at which a pack trained here begins to decode: there an edit has gone none of its way yet."""
 
