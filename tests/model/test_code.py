@@ -9,7 +9,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from dva.model.code import ClipCode, SourceFacts, _digest, load_code, save_code
+from dva.model.code import ClipCode, SourceFacts, digest_of, load_code, save_code
 from dva.model.editing.attribute import IdentityEdit
 from dva.model.errors import InputError, ModelFilesError
 from dva.model.types import FaceTrack
@@ -135,7 +135,7 @@ def rewrite_facts(path: Path, **changes: object) -> None:
     facts = {**json.loads(metadata["code"]), **changes, "digest": None}
     facts = {name: value for name, value in facts.items() if value is not None}
     tensors = load_file(path)
-    facts["digest"] = _digest(tensors, facts)
+    facts["digest"] = digest_of(tensors, facts)
     save_file(tensors, path, metadata | {"code": json.dumps(facts)})
 
 
