@@ -51,17 +51,20 @@ class Workspace:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         kept = error is not None and any(self.folder.glob("*/*"))
+        if not kept:  # while we hold the lock, so that no other run moves in meanwhile
+            shutil.rmtree(self.folder, ignore_errors=True)
         if self._lock is not None:
             self._lock.close()
         if not kept:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            shutil.rmtree(self.folder, ignore_errors=True)  # Windows removes no file that is open
             return
         told = f"what was done{self._reached} is kept in {self.folder} ({_megabytes(self.folder)} MB): "
         told += "the same command goes on from there"
+        # In place: whoever tells a stop by Ctrl-C from a fault must still be able to.
         if isinstance(error, (KeyboardInterrupt, Interrupted)):
-            raise Interrupted(f"stopped; {told}") from error
-        if isinstance(error, DvaError):
-            raise type(error)(f"{error} ({told})") from error
+            error.args = (f"stopped; {told}",)
+        elif isinstance(error, DvaError):
+            error.args = (f"{error} ({told})",)
 
     def stash(self, kind: str, depends_on: object) -> "Stash":
         """The folder of one piece of work. depends_on: all that decides its result, as JSON can say it."""
@@ -155,8 +158,10 @@ def _locked(file: BinaryIO) -> bool:
             import fcntl  # noqa: PLC0415 - there is none on Windows
 
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except (BlockingIOError, PermissionError):
         return False
+    except OSError:  # some network drives know no locks; a lock is then not worth refusing to work
+        return True
     return True
 
 

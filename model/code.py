@@ -149,7 +149,7 @@ def load_code(path: Path, *, finished: bool = True) -> ClipCode:
                 raise ModelFilesError(f"{path} is damaged: its contents do not match its digest; encode the clip again")
             check_finite(tensors)
         return _assemble(facts, tensors)
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
         raise ModelFilesError(f"{path} is malformed ({error!r:.300}); encode the clip again") from error
 
 

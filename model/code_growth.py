@@ -20,7 +20,7 @@ def stored_digest(path: Path) -> str:
     """The digest that a code's file bears: what names its contents. Raises what load_code raises."""
     try:
         return str(json.loads(map_tensor_file(path)[0]["code"])["digest"])
-    except (OSError, KeyError, TypeError, ValueError, RecursionError) as error:
+    except (OSError, LookupError, TypeError, ValueError, RecursionError) as error:
         raise ModelFilesError(f"{path} cannot be read as a clip code ({error}); encode the clip again") from error
 
 

@@ -76,7 +76,7 @@ def map_tensor_file(path: Path, largest_header: int = MAX_HEADER) -> tuple[dict[
 
 def tensor_bytes(tensor: Tensor) -> memoryview:
     """The bytes of a tensor in the order of its indices; a copy only where it lies otherwise or on another device."""
-    return memoryview(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+    return tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data
 
 
 class TensorRows:
