@@ -78,9 +78,13 @@ def measure(clip: Path, options: argparse.Namespace) -> dict[str, Any]:
     torch.set_num_threads(1)
     pack = open_pack(options.pack)
     watch, evaluated = _Watch(), [0]
-    pack.networks.unet.register_forward_pre_hook(
-        lambda _, given: evaluated.__setitem__(0, evaluated[0] + len(given[0]))
-    )
+    predict = pack.networks.unet.predict
+
+    def counted(x: torch.Tensor, *rest: Any) -> torch.Tensor:
+        evaluated[0] += len(x)
+        return predict(x, *rest)
+
+    pack.networks.unet.predict = counted  # type: ignore[method-assign]
     name, _, strength = options.edit.partition("=")
     request = EditRequest(clip, clip.with_name("edited.mp4"), ((name, float(strength)),), options.steps)
     begun = time.perf_counter()
