@@ -28,6 +28,7 @@ import torch
 
 from dva.dva_plugin.jobs import EditRequest, edit_file
 from dva.dva_plugin.packs import open_pack
+from dva.model.blocks import ScaleShift
 from dva.model.types import Progress
 from dva.model.video import open_video
 
@@ -80,7 +81,7 @@ def measure(clip: Path, options: argparse.Namespace) -> dict[str, Any]:
     watch, evaluated = _Watch(), [0]
     predict = pack.networks.unet.predict
 
-    def counted(x: torch.Tensor, *rest: Any) -> torch.Tensor:
+    def counted(x: torch.Tensor, *rest: list[ScaleShift]) -> torch.Tensor:
         evaluated[0] += len(x)
         return predict(x, *rest)
 

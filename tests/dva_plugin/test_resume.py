@@ -168,6 +168,52 @@ def test_a_torn_file_in_the_work_is_thrown_away(pack: str, clip: Path, tmp_path:
     assert samples(tmp_path / "out.mkv") == samples(tmp_path / "undisturbed.mkv")
 
 
+def test_a_stopped_mix_goes_on_to_the_same_frames(
+    pack: str, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    other = tmp_path / "other.mkv"
+    frames = ArraySource(np.random.default_rng(2).integers(0, 256, (FRAMES, 48, 64, 3), dtype=np.uint8), RATE)
+    write_video(other, frames, frames)
+
+    def mix(out: Path) -> int:
+        given = ["mix", clip, "-o", out, "--motion", other, "--pack", pack, "--device", "cpu", "--steps", 4]
+        return main([str(word) for word in given])
+
+    assert mix(tmp_path / "undisturbed.mkv") == 0
+    stop_after(monkeypatch, "decoded", 1)
+    assert mix(tmp_path / "out.mkv") == 130
+    monkeypatch.setattr(Autoencoder, "encoded", not_again)
+    assert mix(tmp_path / "out.mkv") == 0
+    assert samples(tmp_path / "out.mkv") == samples(tmp_path / "undisturbed.mkv")
+
+
+@pytest.mark.parametrize(
+    ("target", "ours", "others"),
+    [
+        (
+            "shot.mkv",
+            ".shot.0123abcd.part.mkv",
+            [".shot.0123abcd.part.mp4", ".shot.part.mkv", ".shots.0123abcd.part.mkv"],
+        ),
+        (
+            "shot/%05d.png",
+            ".shot.0123abcd.part/00000.png",
+            [".shot.0123abcd.part.mkv", ".shot.0123abcg.part/00000.png"],
+        ),
+    ],
+)
+def test_only_what_a_killed_run_for_the_same_output_left_is_cleared_away(
+    tmp_path: Path, target: str, ours: str, others: list[str]
+):
+    for name in (ours, *others):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    with Workspace(tmp_path / target) as work:
+        assert work.folder.parent == tmp_path
+        assert not (tmp_path / ours).exists()
+        assert all((tmp_path / name).exists() for name in others)
+
+
 def test_two_runs_do_not_write_one_output(tmp_path: Path):
     with Workspace(tmp_path / "out.mkv") as first:
         with pytest.raises(UsageError, match="another run is writing"), Workspace(tmp_path / "out.mkv"):
