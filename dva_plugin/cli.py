@@ -26,8 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # a polite kill clears up as Ctrl-C does
         options = _parser().parse_args(arguments)
         options.run(options)
-    except (KeyboardInterrupt, Interrupted):
-        complain("stopped; nothing was left half-written")
+    except (KeyboardInterrupt, Interrupted) as stop:
+        complain(str(stop) or "stopped; nothing was left half-written")
         return Interrupted.exit_code
     except BrokenPipeError:
         return 0

@@ -32,9 +32,9 @@ class ConsoleProgress:
         bar.update(progress.done - bar.n)
 
     def _open(self, progress: Progress) -> "tqdm[NoReturn]":
-        """A new bar; one whose text changes may go on from the middle, and its ETA counts from there."""
+        """A new bar; one may go on from the middle, where an earlier run ended, and its ETA counts from there."""
         self._close()
-        begun = progress.done if self._text_changes else 0
+        begun = progress.done
         bar = tqdm(total=progress.total, desc=progress.stage, initial=begun, dynamic_ncols=True, mininterval=0.5)
         self._bar, self._stage = bar, progress.stage
         return bar

@@ -2,26 +2,34 @@
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from fractions import Fraction
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from ..model.autoencoder import Autoencoder, Decoded, check_steps
-from ..model.code import ClipCode, SourceFacts, load_code, save_code
+from ..model.autoencoder import Autoencoder, check_steps
+from ..model.code import ClipCode, SourceFacts, load_code
+from ..model.code_growth import NO_DIGEST, begin_code, keep_code, stored_digest
 from ..model.editing.attribute import attribute_edit
-from ..model.errors import DeviceError, UsageError
-from ..model.faces.clip import EditedSource, aligned_crops
+from ..model.errors import DeviceError, ModelFilesError, UsageError
+from ..model.faces.clip import EditedSource
 from ..model.faces.detect import FaceDetector
-from ..model.faces.region import region_alpha
 from ..model.faces.track import track_face
+from ..model.files import map_tensor_file
 from ..model.metrics.flags import ranges
 from ..model.packs.pack import Pack
-from ..model.types import FaceTrack, OnProgress, Progress, ignore_progress
+from ..model.stream import bytes_needed, decode_into, encode_into, perceive_into
+from ..model.types import FaceTrack, FloatArray, OnProgress, Progress, ignore_progress
 from ..model.video import CodecChoice, FrameSource, VideoSource, VideoWriter, open_video
+from .host import with_less_memory
+from .worklog import Stash, Workspace
+
+NOT_OF_THE_CODE = ("source", "target", "attributes", "codec", "code", "frame_rate")
+"""Fields of a request that change nothing in the encoded clip, or that its code's file names itself."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +47,16 @@ class EditRequest:
     """A clip code to go on from, or to be written where it does not exist yet: the next edit then costs a fraction."""
     frame_rate: Fraction | None = None
     """Of pictures, which do not know it."""
+
+
+@dataclass(frozen=True)
+class Edited:
+    """What is pasted into T frames; mapped from a file."""
+
+    difference: FloatArray
+    """[T, S, S, 3] float32: edited minus source, both in [0, 1]."""
+    alpha: NDArray[np.float32]
+    """[T, S, S] in [0, 1]: how much of it each crop pixel takes."""
 
 
 @dataclass(frozen=True)
@@ -88,47 +106,100 @@ def _edit(request: EditRequest, pack: Pack, device: torch.device, on_progress: O
         attribute_edit(pack, name, strength, 1)
     if request.steps is not None:
         check_steps(request.steps)
-    with VideoWriter(request.target, source, request.codec) as writer:
-        autoencoder = Autoencoder(pack, device)
-        code = _code_of(source, autoencoder, request, on_progress)
-        for name, strength in request.attributes:
-            code = code.with_edit(attribute_edit(pack, name, strength, len(code)))
-        decoded = autoencoder.decode(code, on_progress)
-        write_edited(writer, source, code.track, decoded, on_progress)
+    writer = VideoWriter(request.target, source, request.codec)
+    # The work is the outer context: it may go when the file bears its name, and not before.
+    with Workspace(request.target) as work, writer:
+        return _edit_in(work, writer, source, Autoencoder(pack, device), request, on_progress)
+
+
+def _edit_in(
+    work: Workspace,
+    writer: VideoWriter,
+    source: VideoSource,
+    autoencoder: Autoencoder,
+    request: EditRequest,
+    on_progress: OnProgress,
+) -> EditReport:
+    """All maps of files in the work folder end with this function, so that the folder can be removed anywhere."""
+    kept = request.code if request.code is not None and request.code.exists() else None
+    path = kept or encode_clip(work, source, autoencoder, request, on_progress)
+    code = load_code(path)
+    if kept is not None:
+        _check_fits(kept, code, source, request)
+    elif request.code is not None:
+        keep_code(path, request.code)
+    for name, strength in request.attributes:
+        code = code.with_edit(attribute_edit(autoencoder.pack, name, strength, len(code)))
+    depends_on = [stored_digest(path), autoencoder.device.type, [list(edit) for edit in request.attributes]]
+    edited = decode_clip(work.stash("edit", depends_on), code, autoencoder, on_progress)
+    write_edited(writer, source, code.track, edited, on_progress)
     missing = np.flatnonzero(~code.track.usable())
     return EditReport(len(code), tuple(int(i) for i in missing))
 
 
-def _code_of(source: VideoSource, autoencoder: Autoencoder, request: EditRequest, on_progress: OnProgress) -> ClipCode:
-    """Read the request's clip code, or encode the clip and write it."""
-    if request.code is not None and request.code.exists():
-        code = load_code(request.code)
-        if code.source.sha256 != source.sha256():
-            raise UsageError(f"{request.code} was made from {code.source.name}, not from {source.path}; name another")
-        if request.steps not in (None, code.steps):
-            raise UsageError(f"{request.code} was encoded with {code.steps} steps, not {request.steps}; name another")
-        return code
-    code = encode_source(source, autoencoder, request, on_progress)
-    if request.code is not None:
-        save_code(code, request.code)
-    return code
+def _check_fits(path: Path, code: ClipCode, source: VideoSource, request: EditRequest) -> None:
+    """UsageError where a kept code is of another clip, or encoded otherwise than the request says."""
+    if code.source.sha256 != source.sha256():
+        raise UsageError(f"{path} was made from {code.source.name}, not from {source.path}; name another")
+    if request.steps not in (None, code.steps):
+        raise UsageError(f"{path} was encoded with {code.steps} steps, not {request.steps}; name another")
 
 
-def encode_source(
+def encode_clip(
+    work: Workspace, source: VideoSource, autoencoder: Autoencoder, request: EditRequest, on_progress: OnProgress
+) -> Path:
+    """Track one person of a clip and encode their crops into a file in the work folder, going on from an earlier run.
+
+    Raises InputError for footage that cannot be used or a disk without room.
+    """
+    facts, pack = SourceFacts.of(source), autoencoder.pack
+    choices = {field.name: repr(getattr(request, field.name)) for field in fields(request)}
+    choices = {name: choice for name, choice in choices.items() if name not in NOT_OF_THE_CODE}
+    footage = [facts.sha256, str(facts.frame_rate)]
+    stash = work.stash("code", [*footage, pack.hash, asdict(pack.defaults), autoencoder.device.type, choices])
+    path = stash.file("code.dva")
+    if path.exists() and not _readable(path):
+        stash.remove()  # a power cut may have torn it
+    if not path.exists():
+        work.check_space(bytes_needed(facts.frame_count, pack.spec.resolution, pack.spec.id_dim))
+        track = track_source(source, autoencoder, request, on_progress)
+        begin_code(autoencoder.begin(track, facts, request.steps), stash.file("code.dva"))
+    if stored_digest(path) == NO_DIGEST:
+        seen, encoded = stash.mark("aligned"), stash.mark("encoded")
+        notes = stash.file("identity.safetensors")
+        with_less_memory(autoencoder, lambda: perceive_into(autoencoder, source, path, notes, seen, on_progress))
+        with_less_memory(autoencoder, lambda: encode_into(autoencoder, path, encoded, on_progress))
+    return path
+
+
+def _readable(path: Path) -> bool:
+    try:
+        load_code(path, finished=stored_digest(path) != NO_DIGEST)
+    except ModelFilesError:
+        return False
+    return True
+
+
+def track_source(
     source: VideoSource, autoencoder: Autoencoder, request: EditRequest, on_progress: OnProgress
-) -> ClipCode:
-    """Track one person of a clip and encode their crops."""
-    track = track_face(source, FaceDetector(autoencoder.device), request.person, on_progress=on_progress)
-    crops = aligned_crops(source, track, autoencoder.pack.spec.resolution, on_progress)
-    return autoencoder.encode(crops, track, SourceFacts.of(source), request.steps, on_progress=on_progress)
+) -> FaceTrack:
+    """Whose face is followed through a clip, and how: the one place that reads it from a request."""
+    return track_face(source, FaceDetector(autoencoder.device), request.person, on_progress=on_progress)
+
+
+def decode_clip(stash: Stash, code: ClipCode, autoencoder: Autoencoder, on_progress: OnProgress) -> Edited:
+    """Decode a code's edits into a file of the stash, going on from an earlier run."""
+    stash.remove_others()
+    path, decoded = stash.file("edit.safetensors"), stash.mark("decoded")
+    with_less_memory(autoencoder, lambda: decode_into(autoencoder, code, path, decoded, on_progress))
+    tensors = map_tensor_file(path)[1]
+    return Edited(tensors["difference"].permute(0, 2, 3, 1).numpy(), tensors["alpha"].numpy())
 
 
 def write_edited(
-    writer: VideoWriter, source: FrameSource, track: FaceTrack, decoded: Decoded, on_progress: OnProgress
+    writer: VideoWriter, source: FrameSource, track: FaceTrack, edited: Edited, on_progress: OnProgress
 ) -> None:
     """Paste every edited crop into its frame, and write all frames."""
-    difference = decoded.difference.permute(0, 2, 3, 1).numpy()
-    alpha = region_alpha(decoded.mask.numpy(), source.frame_rate)
-    for i, frame in enumerate(EditedSource(source, track, difference, alpha)):
+    for i, frame in enumerate(EditedSource(source, track, edited.difference, edited.alpha)):
         writer.write(frame)
         on_progress(Progress("write", i + 1, len(track)))

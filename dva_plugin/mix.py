@@ -8,12 +8,14 @@ import torch
 
 from ..model.autoencoder import Autoencoder, check_steps
 from ..model.code import ClipCode, load_code
+from ..model.code_growth import stored_digest
 from ..model.editing.exchange import check_length, with_gaussian_noise, with_identity, with_motion, with_noise
 from ..model.errors import UsageError
 from ..model.packs.pack import Pack
 from ..model.types import OnProgress, ignore_progress
 from ..model.video import CodecChoice, VideoSource, VideoWriter, open_video
-from .jobs import EditReport, EditRequest, encode_source, memory_spoken, write_edited
+from .jobs import EditReport, EditRequest, decode_clip, encode_clip, memory_spoken, write_edited
+from .worklog import Workspace
 
 GAUSSIAN = Path("gaussian")
 """In the place of a clip: noise that is drawn."""
@@ -63,14 +65,46 @@ def _mix(request: MixRequest, pack: Pack, device: torch.device, on_progress: OnP
     opened = {path: _open(path, pack) for path in request.givers()}
     _check_lengths(request, opened, source.frame_count)
     opened[request.source] = source
-    with VideoWriter(request.target, source, request.codec) as writer:
-        autoencoder = Autoencoder(pack, device)
-        codes = {path: _encoded(clip, autoencoder, request, on_progress) for path, clip in opened.items()}
-        code = _exchange(codes, request)
-        decoded = autoencoder.decode(code, on_progress)
-        write_edited(writer, source, code.track, decoded, on_progress)
+    writer = VideoWriter(request.target, source, request.codec)
+    with Workspace(request.target) as work, writer:
+        return _mix_in(work, writer, opened, Autoencoder(pack, device), request, on_progress)
+
+
+def _mix_in(
+    work: Workspace,
+    writer: VideoWriter,
+    opened: dict[Path, VideoSource | ClipCode],
+    autoencoder: Autoencoder,
+    request: MixRequest,
+    on_progress: OnProgress,
+) -> EditReport:
+    """All maps of files in the work folder end with this function, so that the folder can be removed anywhere."""
+    files = {path: _code_file(work, clip, path, autoencoder, request, on_progress) for path, clip in opened.items()}
+    code = _exchange({path: load_code(file) for path, file in files.items()}, request)
+    named = [str(path) for path in (request.identity, request.motion, request.noise)]
+    depends_on = [{str(path): stored_digest(file) for path, file in files.items()}, named, request.seed]
+    stash = work.stash("mix", [*depends_on, autoencoder.device.type])
+    edited = decode_clip(stash, code, autoencoder, on_progress)
+    source = opened[request.source]
+    assert isinstance(source, VideoSource)
+    write_edited(writer, source, code.track, edited, on_progress)
     missing = np.flatnonzero(~code.track.usable())
     return EditReport(len(code), tuple(int(i) for i in missing))
+
+
+def _code_file(
+    work: Workspace,
+    clip: VideoSource | ClipCode,
+    path: Path,
+    autoencoder: Autoencoder,
+    request: MixRequest,
+    on_progress: OnProgress,
+) -> Path:
+    """A clip's code: the file itself where it is one."""
+    if isinstance(clip, ClipCode):
+        return path
+    asked = EditRequest(path, request.target, (), request.steps)
+    return encode_clip(work, clip, autoencoder, asked, on_progress)
 
 
 def _open(path: Path, pack: Pack) -> VideoSource | ClipCode:
@@ -91,14 +125,6 @@ def _check_lengths(request: MixRequest, opened: dict[Path, VideoSource | ClipCod
 
 def _length(clip: VideoSource | ClipCode) -> int:
     return len(clip) if isinstance(clip, ClipCode) else clip.frame_count
-
-
-def _encoded(
-    clip: VideoSource | ClipCode, autoencoder: Autoencoder, request: MixRequest, on_progress: OnProgress
-) -> ClipCode:
-    if isinstance(clip, ClipCode):
-        return clip
-    return encode_source(clip, autoencoder, EditRequest(clip.path, request.target, (), request.steps), on_progress)
 
 
 def _exchange(codes: dict[Path, ClipCode], request: MixRequest) -> ClipCode:

@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -11,41 +11,21 @@ from torch import Tensor
 
 from .code import ClipCode, SourceFacts
 from .editing.attribute import edited_identity, total_step
-from .encoders.landmarks import POINTS, motion_code
+from .encoders.landmarks import LND_DIM, motion_code
 from .encoders.parser import region_mask
 from .errors import UsageError
 from .packs.pack import Networks, Pack
+from .parts import Decoded, DecodedRows, Encoded, Perceived, mean_identity
 from .predictor import Precision, multiplying_in, predictor
 from .samplers import PATHS, PredictEps, Solver, guided, solver_named
 from .schedule import TRAIN_STEPS
+from .twins import Twins
 from .types import FaceTrack, OnProgress, Progress, ignore_progress
 
 CHUNK = 16
 """Most frames that go through the network together."""
 CHUNK_PIXELS = 2**18
 """Most pixels, all frames together: four crops of side 256."""
-
-
-@dataclass(frozen=True)
-class Decoded:
-    """What a decode gives for T frames, on the CPU."""
-
-    difference: Tensor
-    """[T, 3, S, S] float32: edited minus source, both in [0, 1]; exactly zero where nothing was edited."""
-    mask: Tensor
-    """[T, S, S] bool: the union of the source's and the edited crop's region; empty where nothing was edited."""
-
-
-@dataclass(frozen=True)
-class Perceived:
-    """What the encoders see in a clip of T frames, on the CPU; frames that were left out hold zeros."""
-
-    z_id: Tensor
-    """[D] the mean over the frames, not normalised again."""
-    z_lnd: Tensor
-    """[T, 102]."""
-    parsing: Tensor
-    """[T, S, S] uint8 labels."""
 
 
 class Autoencoder:
@@ -62,6 +42,36 @@ class Autoencoder:
         self.chunk = min(CHUNK, max(1, CHUNK_PIXELS // pack.spec.resolution**2))
         """Frames that go through the networks together; a caller that meets a lack of memory may lower it."""
 
+    def begin(
+        self, track: FaceTrack, source: SourceFacts, steps: int | None = None, solver: Solver | None = None
+    ) -> ClipCode:
+        """A code without pictures: zeros that take no memory, to be replaced. steps: of a full path, 2 to 1000.
+
+        Raises UsageError for a number of steps out of range.
+        """
+        defaults, spec = self.pack.defaults, self.pack.spec
+        steps = defaults.steps if steps is None else steps
+        chosen = solver_named(defaults.solver if solver is None else solver)
+        check_steps(steps)
+        PATHS[chosen].levels(spec.schedule, steps, defaults.start)  # some paths refuse more
+        frames, square = len(track), (spec.resolution, spec.resolution)
+        return ClipCode(
+            pack_name=spec.name,
+            pack_hash=self.pack.hash,
+            solver=chosen,
+            steps=steps,
+            start=defaults.start,
+            guidance=defaults.guidance,
+            source=source,
+            track=track,
+            z_id=torch.zeros(spec.id_dim),
+            z_lnd=torch.zeros(1).expand(frames, LND_DIM),
+            noise=torch.zeros(1, dtype=torch.float16).expand(frames, 3 * PATHS[chosen].states, *square),
+            crops=torch.zeros(1, dtype=torch.uint8).expand(frames, 3, *square),
+            parsing=torch.zeros(1, dtype=torch.uint8).expand(frames, *square),
+            residual=torch.zeros(1, dtype=torch.float16).expand(frames, 3, *square),
+        )
+
     @torch.no_grad()
     def encode(
         self,
@@ -77,40 +87,33 @@ class Autoencoder:
         crops: [T, 3, S, S] uint8; rows of frames that the track misses are ignored. steps: of a full path, 2 to 1000.
         Raises UsageError for a number of steps out of range or crops of another size.
         """
-        defaults = self.pack.defaults
-        steps = defaults.steps if steps is None else steps
-        chosen = solver_named(defaults.solver if solver is None else solver)
-        self._check(crops, steps)
-        path, levels = PATHS[chosen], PATHS[chosen].levels(self.pack.spec.schedule, steps, defaults.start)
-        usable = np.flatnonzero(track.usable())
-        seen = self.perceive(crops, usable, on_progress)
-        noise = torch.zeros(len(crops), 3 * path.states, *crops.shape[2:], dtype=torch.float16)
-        residual = torch.zeros(crops.shape, dtype=torch.float16)
-        for done, rows in self._chunks(usable):
-            look = partial(on_progress, Progress("encode", done, len(usable)))
-            x0 = self._signed(crops[rows])
-            predict = _watched(self.predictor(seen.z_id.expand(len(rows), -1), seen.z_lnd[rows]), look)
-            kept = path.encode(x0, levels, predict).half()
-            again = path.decode(kept.float(), levels, predict)
-            noise[rows] = kept.cpu()
-            residual[rows] = (x0 - again).half().cpu()
-        on_progress(Progress("encode", len(usable), len(usable)))
-        return ClipCode(
-            pack_name=self.pack.spec.name,
-            pack_hash=self.pack.hash,
-            solver=chosen,
-            steps=steps,
-            start=defaults.start,
-            guidance=defaults.guidance,
-            source=source,
-            track=track,
-            z_id=seen.z_id,
-            z_lnd=seen.z_lnd,
-            noise=noise,
-            crops=crops,
-            parsing=seen.parsing,
-            residual=residual,
-        )
+        blank = self.begin(track, source, steps, solver)
+        self._check(crops)
+        seen = self.perceive(crops, np.flatnonzero(track.usable()), on_progress)
+        code = replace(blank, crops=crops, z_id=seen.z_id, z_lnd=seen.z_lnd, parsing=seen.parsing)
+        noise, residual = (torch.zeros(blank.shape, dtype=blank.dtype) for blank in (code.noise, code.residual))
+        for part in self.encoded(code, on_progress):
+            noise[part.rows], residual[part.rows] = part.noise, part.residual
+        return replace(code, noise=noise, residual=residual)
+
+    @torch.no_grad()
+    def encoded(self, code: ClipCode, on_progress: OnProgress = ignore_progress, begin: int = 0) -> Iterator[Encoded]:
+        """Encode a code that has crops, identity and motion, chunk by chunk; equal crops are encoded once.
+
+        begin: an earlier run's `done`; with chunks of the same size what follows is the same bit for bit.
+        """
+        path = PATHS[solver_named(code.solver)]
+        levels = path.levels(self.pack.spec.schedule, code.steps, code.start)
+        twins = Twins.among(np.flatnonzero(code.track.usable()), code.crops)
+        for done, rows in self._chunks(twins.firsts, begin):
+            look = partial(on_progress, Progress("encode", done, len(twins.firsts)))
+            x0 = self._signed(code.crops[rows])
+            predict = _watched(self.predictor(code.z_id.expand(len(rows), -1), code.z_lnd[rows]), look)
+            noise = path.encode(x0, levels, predict).half()
+            residual = (x0 - path.decode(noise.float(), levels, predict)).half()
+            members, source = twins.of(done, len(rows))
+            yield Encoded(done + len(rows), members, noise.cpu()[source], residual.cpu()[source])
+        on_progress(Progress("encode", len(twins.firsts), len(twins.firsts)))
 
     @torch.no_grad()
     def decode(self, code: ClipCode, on_progress: OnProgress = ignore_progress) -> Decoded:
@@ -118,18 +121,33 @@ class Autoencoder:
 
         Raises ModelFilesError when another pack made the code.
         """
-        code.check_pack(self.pack)
         difference = torch.zeros(code.crops.shape)
         mask = torch.zeros(code.parsing.shape, dtype=torch.bool)
+        for part in self.decoded(code, on_progress):
+            difference[part.rows], mask[part.rows] = part.difference, part.mask
+        return Decoded(difference, mask)
+
+    @torch.no_grad()
+    def decoded(
+        self, code: ClipCode, on_progress: OnProgress = ignore_progress, begin: int = 0
+    ) -> Iterator[DecodedRows]:
+        """Decode the frames that are edited, chunk by chunk; equal frames with equal edits are decoded once.
+
+        begin: an earlier run's `done`; with chunks of the same size what follows is the same bit for bit. Raises
+        ModelFilesError when another pack made the code.
+        """
+        code.check_pack(self.pack)
         edited = np.flatnonzero(code.edited_frames())
-        for done, rows in self._chunks(edited):
-            look = partial(on_progress, Progress("decode", done, len(edited)))
+        strengths = [torch.from_numpy(edit.strength)[:, None] for edit in code.edits]
+        twins = Twins.among(edited, code.crops, code.parsing, code.noise, code.residual, code.z_lnd, *strengths)
+        for done, rows in self._chunks(twins.firsts, begin):
+            look = partial(on_progress, Progress("decode", done, len(twins.firsts)))
             x0 = self._decode_rows(code, rows, look) + self._moved(code.residual[rows])
             crops = code.crops[rows].float() / 255
-            difference[rows] = ((x0.cpu() + 1) / 2).clamp(0, 1) - crops
-            mask[rows] = self._region(code, rows, x0)
-        on_progress(Progress("decode", len(edited), len(edited)))
-        return Decoded(difference, mask)
+            difference = ((x0.cpu() + 1) / 2).clamp(0, 1) - crops
+            members, source = twins.of(done, len(rows))
+            yield DecodedRows(done + len(rows), members, difference[source], self._region(code, rows, x0)[source])
+        on_progress(Progress("decode", len(twins.firsts), len(twins.firsts)))
 
     @torch.no_grad()
     def reconstruct(self, code: ClipCode) -> Tensor:
@@ -144,21 +162,23 @@ class Autoencoder:
             out[rows] = self._decode_rows(code, rows).cpu()
         return out
 
-    @torch.no_grad()
     def perceive(self, crops: Tensor, usable: np.ndarray, on_progress: OnProgress = ignore_progress) -> Perceived:
         """What the encoders make of some frames of a clip. crops: [T, 3, S, S] uint8. usable: numbers of the frames."""
-        nets = self.networks
-        total = torch.zeros(self.pack.spec.id_dim)
-        points = torch.zeros(len(crops), POINTS, 2)
+        identity = torch.zeros(len(crops), self.pack.spec.id_dim)
+        z_lnd = torch.zeros(len(crops), LND_DIM)
         parsing = torch.zeros(len(crops), *crops.shape[2:], dtype=torch.uint8)
         for done, rows in self._chunks(usable):
             on_progress(Progress("perceive", done, len(usable)))
-            x = self._signed(crops[rows])
-            total += nets.identity(x).sum(0).cpu()
-            points[rows] = nets.landmarks(x).cpu()
-            parsing[rows] = nets.parser(x).argmax(1).to(torch.uint8).cpu()
+            identity[rows], z_lnd[rows], parsing[rows] = self.look_at(crops[rows])
         on_progress(Progress("perceive", len(usable), len(usable)))
-        return Perceived(total / max(len(usable), 1), motion_code(points), parsing)
+        return Perceived(mean_identity(identity, usable), z_lnd, parsing)
+
+    @torch.no_grad()
+    def look_at(self, crops: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """What the encoders see in n crops [n, 3, S, S] uint8: identity [n, D], z_lnd [n, 102], parsing [n, S, S]."""
+        nets, x = self.networks, self._signed(crops)
+        labels = nets.parser(x).argmax(1).to(torch.uint8)
+        return nets.identity(x).cpu(), motion_code(nets.landmarks(x).cpu()), labels.cpu()
 
     def predictor(self, z_id: Tensor, z_lnd: Tensor) -> PredictEps:
         """The noise that the network sees in x, given one frame's codes a row: z_id [n, D], z_lnd [n, 102]."""
@@ -171,7 +191,7 @@ class Autoencoder:
         levels = path.levels(self.pack.spec.schedule, code.steps, code.start)
         predict = self.predictor(code.z_id.expand(len(rows), -1), code.z_lnd[rows])
         if code.edits:
-            step = total_step(code.edits, slice(None))[rows]
+            step = total_step(code.edits, rows)
             z_id = edited_identity(code.z_id, step, self.pack.id_mean, self.pack.id_std)
             edited = self.predictor(z_id, code.z_lnd[rows])
             predict = guided(edited, predict, code.guidance) if code.guidance else edited
@@ -183,11 +203,10 @@ class Autoencoder:
         labels = self.networks.parser(self._laid_out(x0.clamp(-1, 1))).argmax(1).to(torch.uint8).cpu()
         return region_mask(code.parsing[rows], classes, region) | region_mask(labels, classes, region)
 
-    def _check(self, crops: Tensor, steps: int) -> None:
+    def _check(self, crops: Tensor) -> None:
         side = self.pack.spec.resolution
         if crops.dtype != torch.uint8 or tuple(crops.shape[1:]) != (3, side, side):
             raise UsageError(f"crops must be uint8 [T, 3, {side}, {side}], not {crops.dtype} {list(crops.shape)}")
-        check_steps(steps)
 
     def _signed(self, crops: Tensor) -> Tensor:
         return self._laid_out(crops.to(self.device).float() / 127.5 - 1)
@@ -195,9 +214,9 @@ class Autoencoder:
     def _moved(self, stored: Tensor) -> Tensor:
         return stored.to(self.device).float()
 
-    def _chunks(self, rows: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-        """(how many came before, the next rows)."""
-        for first in range(0, len(rows), self.chunk):
+    def _chunks(self, rows: np.ndarray, begin: int = 0) -> Iterator[tuple[int, np.ndarray]]:
+        """(how many came before, the next rows), from number `begin` on."""
+        for first in range(begin, len(rows), self.chunk):
             yield first, rows[first : first + self.chunk]
 
     @staticmethod

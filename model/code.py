@@ -2,29 +2,27 @@
 
 import hashlib
 import json
-import math
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from .code_checks import Feature, check_facts, check_finite, check_shapes, exact_rate
 from .editing.attribute import IdentityEdit, total_step, widest_region
 from .errors import InputError, ModelFilesError
-from .files import write_tensor_file
+from .files import map_tensor_file, tensor_bytes, write_tensor_file
 from .packs.pack import Pack
-from .schedule import TRAIN_STEPS
-from .types import FRAME_STATUS, FaceTrack, FloatArray, Region
+from .types import FaceTrack, Region
 from .video import FrameSource, VideoSource
 
 FORMAT_VERSION = 1
 
-Feature = Literal["identity", "motion", "noise"]
-"""What a clip is made of: z_id, z_lnd, and the noise map that holds the rest."""
+BLOCK = 4096
+"""Frames whose identities are added up together."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +47,10 @@ class SourceFacts:
 
 @dataclass(frozen=True)
 class ClipCode:
-    """One person of one clip, encoded. T frames; frames without a face hold zeros."""
+    """One person of one clip, encoded. T frames; frames without a face hold zeros.
+
+    The tensors of a code that was read from a file are the file's own pages; no code's tensors may be changed.
+    """
 
     pack_name: str
     pack_hash: str
@@ -83,7 +84,13 @@ class ClipCode:
         return replace(self, edits=(*self.edits, edit))
 
     def check_pack(self, pack: Pack) -> None:
-        """ModelFilesError when another pack made this code."""
+        """ModelFilesError when another pack made this code, or it says so and does not look like it."""
+        spec = pack.spec
+        if (len(self.z_id), self.crops.shape[-1]) != (spec.id_dim, spec.resolution):
+            raise ModelFilesError(
+                f"this clip code holds {len(self.z_id)} identity numbers and crops of {self.crops.shape[-1]} pixels, "
+                f"where {spec.name} has {spec.id_dim} and {spec.resolution}; load its own pack or encode the clip again"
+            )
         if self.pack_hash != pack.hash:
             raise ModelFilesError(
                 f"this clip code was made by pack {self.pack_name} ({self.pack_hash[:12]}), not by "
@@ -96,7 +103,10 @@ class ClipCode:
             return self.track.usable()
         if not self.edits:
             return np.zeros(len(self), bool)
-        touched = (total_step(self.edits, slice(None)) != 0).any(dim=1).numpy()
+        touched = np.zeros(len(self), bool)
+        for first in range(0, len(self), BLOCK):
+            rows = slice(first, first + BLOCK)
+            touched[rows] = (total_step(self.edits, rows) != 0).any(dim=1).numpy()
         return touched & self.track.usable()
 
     def region(self) -> Region:
@@ -109,18 +119,63 @@ _TENSORS = ("z_id", "z_lnd", "noise", "crops", "parsing", "residual")
 
 def save_code(code: ClipCode, path: Path) -> None:
     """Write one safetensors file, through a temporary one, so that a half-written code never bears the name."""
-    tensors = {name: getattr(code, name).contiguous() for name in _TENSORS}
-    tensors |= {
-        "quads": torch.from_numpy(np.ascontiguousarray(code.track.quads, np.float64)),
-        "landmarks": torch.from_numpy(np.ascontiguousarray(code.track.landmarks, np.float32)),
-        "status": torch.from_numpy(np.ascontiguousarray(code.track.status)),
-        "confidence": torch.from_numpy(np.ascontiguousarray(code.track.confidence, np.float32)),
-    }
+    tensors, facts = tensors_of(code), facts_of(code)
+    facts["digest"] = digest_of(tensors, facts)
+    try:
+        write_tensor_file(path, tensors, metadata_of(facts))
+    except OSError as error:
+        raise InputError(f"cannot write {path} ({error}); choose another place") from error
+
+
+def load_code(path: Path, *, finished: bool = True) -> ClipCode:
+    """Read and check a clip code; ModelFilesError when it is missing, damaged or of a later format.
+
+    finished: False for a file that is still being filled, which has no digest and no numbers to check.
+    """
+    try:
+        metadata, tensors = map_tensor_file(path)
+    except (OSError, ValueError) as error:
+        raise ModelFilesError(f"{path} cannot be read as a clip code ({error}); encode the clip again") from error
+    version = metadata.get("format_version")
+    if version != str(FORMAT_VERSION):
+        raise ModelFilesError(f"{path} has clip code version {version}, this program reads {FORMAT_VERSION}; update it")
+    try:
+        facts = json.loads(metadata["code"])
+        digest = facts.pop("digest")
+        check_facts(facts)
+        check_shapes(tensors, facts)
+        if finished:
+            if digest != digest_of(tensors, facts):
+                raise ModelFilesError(f"{path} is damaged: its contents do not match its digest; encode the clip again")
+            check_finite(tensors)
+        return _assemble(facts, tensors)
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
+        raise ModelFilesError(f"{path} is malformed ({error!r:.300}); encode the clip again") from error
+
+
+def tensors_of(code: ClipCode) -> dict[str, Tensor]:
+    """What a code's file holds, by name."""
+    tensors: dict[str, Tensor] = {name: getattr(code, name) for name in _TENSORS}
+    tensors |= track_tensors(code.track)
     for i, edit in enumerate(code.edits):
-        # copies: safetensors refuses tensors that share memory, as those of an edit applied twice do
-        tensors[f"edits.{i}.step"] = edit.step.clone()
+        tensors[f"edits.{i}.step"] = edit.step
         tensors[f"edits.{i}.strength"] = torch.tensor(edit.strength)
-    facts = {
+    return tensors
+
+
+def track_tensors(track: FaceTrack) -> dict[str, Tensor]:
+    """A track's part of a code's file."""
+    return {
+        "quads": torch.from_numpy(np.ascontiguousarray(track.quads, np.float64)),
+        "landmarks": torch.from_numpy(np.ascontiguousarray(track.landmarks, np.float32)),
+        "status": torch.from_numpy(np.ascontiguousarray(track.status, np.uint8)),
+        "confidence": torch.from_numpy(np.ascontiguousarray(track.confidence, np.float32)),
+    }
+
+
+def facts_of(code: ClipCode) -> dict[str, Any]:
+    """What a code's file says in words and numbers, but for its digest."""
+    return {
         "pack_name": code.pack_name,
         "pack_hash": code.pack_hash,
         "solver": code.solver,
@@ -131,32 +186,11 @@ def save_code(code: ClipCode, path: Path) -> None:
         "edits": [[e.name, e.region] for e in code.edits],
         "exchanged": list(code.exchanged),
     }
-    facts["digest"] = _digest(tensors, facts)
-    try:
-        write_tensor_file(path, tensors, {"format_version": str(FORMAT_VERSION), "code": json.dumps(facts)})
-    except OSError as error:
-        raise InputError(f"cannot write {path} ({error}); choose another place") from error
 
 
-def load_code(path: Path) -> ClipCode:
-    """Read and check a clip code; ModelFilesError when it is missing, damaged or of a later format."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {n: file.get_tensor(n) for n in file.keys()}  # noqa: SIM118 - not a mapping
-    except (OSError, SafetensorError) as error:
-        raise ModelFilesError(f"{path} cannot be read as a clip code ({error}); encode the clip again") from error
-    version = metadata.get("format_version")
-    if version != str(FORMAT_VERSION):
-        raise ModelFilesError(f"{path} has clip code version {version}, this program reads {FORMAT_VERSION}; update it")
-    try:
-        facts = json.loads(metadata["code"])
-        if facts.pop("digest") != _digest(tensors, facts):
-            raise ModelFilesError(f"{path} is damaged: its contents do not match its digest; encode the clip again")
-        code = _assemble(facts, tensors)
-    except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
-        raise ModelFilesError(f"{path} is malformed ({error!r}); encode the clip again") from error
-    return code
+def metadata_of(facts: dict[str, Any]) -> dict[str, str]:
+    """The same as the file's metadata."""
+    return {"format_version": str(FORMAT_VERSION), "code": json.dumps(facts)}
 
 
 def _assemble(facts: dict[str, Any], tensors: dict[str, Tensor]) -> ClipCode:
@@ -173,21 +207,18 @@ def _assemble(facts: dict[str, Any], tensors: dict[str, Tensor]) -> ClipCode:
         IdentityEdit(label, region, tensors[f"edits.{i}.step"], tensors[f"edits.{i}.strength"].numpy())
         for i, (label, region) in enumerate(facts["edits"])
     )
-    held = {name: tensors[name] for name in _TENSORS}
-    _check(held, track, edits)
-    _check_path(facts)
     return ClipCode(
-        pack_name=str(facts["pack_name"]),
-        pack_hash=str(facts["pack_hash"]),
-        solver=str(facts["solver"]),
-        steps=int(facts["steps"]),
-        start=int(facts["start"]),
+        pack_name=facts["pack_name"],
+        pack_hash=facts["pack_hash"],
+        solver=facts["solver"],
+        steps=facts["steps"],
+        start=facts["start"],
         guidance=float(facts["guidance"]),
         source=source,
         track=track,
         edits=edits,
         exchanged=tuple(facts.get("exchanged", ())),  # the first files do not know the word
-        **held,
+        **{name: tensors[name] for name in _TENSORS},
     )
 
 
@@ -203,41 +234,15 @@ def _source_json(source: SourceFacts) -> dict[str, Any]:
 
 def _source_from_json(facts: dict[str, Any]) -> SourceFacts:
     height, width = facts["frame_size"]
-    rate, count = Fraction(facts["frame_rate"]), int(facts["frame_count"])
-    return SourceFacts(str(facts["name"]), (int(height), int(width)), rate, count, str(facts["sha256"]))
+    return SourceFacts(
+        facts["name"], (height, width), exact_rate(facts["frame_rate"]), facts["frame_count"], facts["sha256"]
+    )
 
 
-def _check_path(facts: dict[str, Any]) -> None:
-    """ValueError where the noise levels that the facts name do not exist, or a region or a feature is unknown."""
-    if not 2 <= int(facts["steps"]) <= TRAIN_STEPS or not 1 <= int(facts["start"]) <= TRAIN_STEPS:
-        raise ValueError(f"steps {facts['steps']} or start {facts['start']} is out of range")
-    for label, region in facts["edits"]:
-        if region not in get_args(Region):
-            raise ValueError(f"the edit {label!r} names the region {region!r}")
-    if unknown := set(facts.get("exchanged", ())) - set(get_args(Feature)):
-        raise ValueError(f"it names the exchanged features {sorted(unknown)}")
-
-
-def _check(held: dict[str, Tensor], track: FaceTrack, edits: tuple[IdentityEdit, ...]) -> None:
-    """ValueError where lengths disagree or a number that must be finite is not."""
-    lengths = {len(held[n]) for n in _TENSORS if n != "z_id"} | {len(track.quads), len(track.status)}
-    lengths |= {len(e.strength) for e in edits}
-    if len(lengths) != 1:
-        raise ValueError(f"its parts have {sorted(lengths)} frames")
-    usable: FloatArray = track.quads[track.usable()]
-    finite = [bool(np.isfinite(usable).all()), bool(torch.isfinite(held["z_id"]).all())]
-    finite += [math.isfinite(float(e.strength.sum())) and bool(torch.isfinite(e.step).all()) for e in edits]
-    if not all(finite):
-        raise ValueError("a quad, the identity or an edit is not a finite number")
-    if track.status.max(initial=0) >= len(FRAME_STATUS):
-        raise ValueError(f"a frame has the status {int(track.status.max())}")
-
-
-def _digest(tensors: dict[str, Tensor], facts: dict[str, Any]) -> str:
+def digest_of(tensors: dict[str, Tensor], facts: dict[str, Any]) -> str:
     """sha256 over the facts, and over the tensors' names, types, shapes and bytes."""
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
     for name in sorted(tensors):
-        tensor = tensors[name].contiguous()
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+        digest.update(f"{name} {tensors[name].dtype} {tuple(tensors[name].shape)}".encode())
+        digest.update(tensor_bytes(tensors[name]))
     return digest.hexdigest()

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
@@ -45,8 +46,8 @@ def attribute_edit(pack: Pack, name: str, strength: float | FloatArray, frames: 
     return IdentityEdit(attribute.name, attribute.region, step, curve)
 
 
-def total_step(edits: Sequence[IdentityEdit], frames: slice) -> Tensor:
-    """[n, D] sum over edits of strength times step, for a range of frames; order does not matter."""
+def total_step(edits: Sequence[IdentityEdit], frames: slice | NDArray[np.intp]) -> Tensor:
+    """[n, D] sum over edits of strength times step, for a range or a list of frames; order does not matter."""
     parts = [torch.from_numpy(e.strength[frames])[:, None] * e.step[None] for e in edits]
     return torch.stack(parts).sum(0)
 

@@ -166,15 +166,17 @@ def test_the_source_is_never_overwritten(pack: str, portrait: Path):
     assert portrait.read_bytes() == before
 
 
-def test_stopping_midway_leaves_nothing(pack: str, portrait: Path, tmp_path: Path, monkeypatch, capsys):
+def test_stopping_midway_leaves_no_file_and_says_what_is_kept(
+    pack: str, portrait: Path, tmp_path: Path, monkeypatch, capsys
+):
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("dva.model.faces.clip.paste", stop)
     out = tmp_path / "out.mkv"
     assert main(["edit", str(portrait), "-o", str(out), "--attribute", "Gray_Hair=2", "--pack", pack]) == 130
-    assert "stopped" in capsys.readouterr().err
-    assert not list(tmp_path.iterdir())
+    assert "dva: stopped; what was done (decoded: 6) is kept in" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == [".out.mkv.work"]
 
 
 @pytest.mark.parametrize(
@@ -219,7 +221,7 @@ def test_attributes_and_version_are_told(pack: str, capsys):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no polite kill")
-def test_a_polite_kill_leaves_nothing(pack: str, portrait: Path, tmp_path: Path):
+def test_a_polite_kill_leaves_no_file_and_keeps_the_work(pack: str, portrait: Path, tmp_path: Path):
     arguments = ["edit", str(portrait), "-o", str(tmp_path / "out.mkv"), "--attribute", "Gray_Hair=2", "--pack", pack]
     process = subprocess.Popen(
         [sys.executable, "-m", "dva", *arguments, "--steps", "1000"], stderr=subprocess.PIPE, cwd=tmp_path
@@ -233,5 +235,5 @@ def test_a_polite_kill_leaves_nothing(pack: str, portrait: Path, tmp_path: Path)
     process.terminate()
     rest = process.communicate()[1]
     assert process.returncode == 130
-    assert b"dva: stopped" in rest
-    assert not list(tmp_path.iterdir())
+    assert b"dva: stopped; what was done (aligned: 7) is kept in" in rest
+    assert [path.name for path in tmp_path.iterdir()] == [".out.mkv.work"]

@@ -8,10 +8,12 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
+from tiny import tiny_pack
 
-from dva.model.code import ClipCode, SourceFacts, _digest, load_code, save_code
+from dva.model.code import ClipCode, SourceFacts, digest_of, facts_of, load_code, save_code, tensors_of
 from dva.model.editing.attribute import IdentityEdit
 from dva.model.errors import InputError, ModelFilesError
+from dva.model.files import write_tensor_file
 from dva.model.types import FaceTrack
 
 
@@ -128,6 +130,81 @@ def test_impossible_numbers_are_refused(code: ClipCode, tmp_path: Path, changes:
         load_code(tmp_path / "clip.dva")
 
 
+def forge_file(path: Path, tensors: dict[str, torch.Tensor], facts: object) -> None:
+    """A code's file that says and holds what it likes, under a digest that fits."""
+    if isinstance(facts, dict):
+        facts["digest"] = digest_of(tensors, {name: value for name, value in facts.items() if name != "digest"})
+    write_tensor_file(path, tensors, {"format_version": "1", "code": json.dumps(facts)})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("frame_count", 10**12),
+        ("frame_count", 5),
+        ("frame_count", "4"),
+        ("frame_rate", "1e999999999"),
+        ("frame_rate", "0"),
+        ("frame_rate", "1/0"),
+        ("frame_size", [10**9, 10**9]),
+        ("frame_size", [48]),
+        ("sha256", None),
+    ],
+)
+def test_a_source_that_cannot_be_is_refused(code: ClipCode, tmp_path: Path, name: str, value: object):
+    facts = facts_of(code)
+    facts["source"][name] = value
+    forge_file(tmp_path / "clip.dva", tensors_of(code), facts)
+    with pytest.raises(ModelFilesError, match=r"clip\.dva is malformed"):
+        load_code(tmp_path / "clip.dva")
+
+
+@pytest.mark.parametrize(
+    ("name", "tensor"),
+    [
+        ("z_id", torch.full((6,), torch.nan)),
+        ("z_lnd", torch.full((4, 102), torch.inf)),
+        ("z_lnd", torch.zeros(4, 0)),
+        ("noise", torch.full((4, 3, 8, 8), torch.nan).half()),
+        ("residual", torch.full((4, 3, 8, 8), -torch.inf).half()),
+        ("residual", torch.zeros(4, 3, 8, 8)),
+        ("noise", torch.zeros(10**12, 3, 8, 0).half()),
+        ("crops", torch.zeros(4, 3, 0, 0, dtype=torch.uint8)),
+        ("crops", torch.zeros((), dtype=torch.uint8)),
+        ("status", torch.full((4,), 77, dtype=torch.uint8)),
+        ("edits.0.strength", torch.full((4,), torch.nan)),
+        ("edits.0.step", torch.zeros(7)),
+        ("edits.1.step", torch.zeros(6)),
+        ("stowaway", torch.zeros(4)),
+    ],
+)
+def test_a_tensor_that_cannot_be_is_refused(code: ClipCode, tmp_path: Path, name: str, tensor: torch.Tensor):
+    forge_file(tmp_path / "clip.dva", tensors_of(code) | {name: tensor}, facts_of(code))
+    with pytest.raises(ModelFilesError, match=r"clip\.dva is malformed"):
+        load_code(tmp_path / "clip.dva")
+
+
+@pytest.mark.parametrize("facts", [[], {}, "text", {"edits": 7}])
+def test_facts_of_another_kind_are_refused(code: ClipCode, tmp_path: Path, facts: object):
+    forge_file(tmp_path / "clip.dva", tensors_of(code), facts)
+    with pytest.raises(ModelFilesError, match=r"clip\.dva is malformed"):
+        load_code(tmp_path / "clip.dva")
+
+
+def test_words_nested_too_deep_are_refused(code: ClipCode, tmp_path: Path):
+    metadata = {"format_version": "1", "code": "[" * 100_000}
+    write_tensor_file(tmp_path / "clip.dva", tensors_of(code), metadata)
+    with pytest.raises(ModelFilesError, match=r"clip\.dva"):
+        load_code(tmp_path / "clip.dva")
+
+
+def test_a_code_that_lies_about_its_pack_is_refused(code: ClipCode, tmp_path: Path):
+    pack = tiny_pack(tmp_path / "tiny")
+    lying = dataclasses.replace(code, pack_hash=pack.hash)  # its crops are 8 wide, the pack's 16
+    with pytest.raises(ModelFilesError, match="crops of 8 pixels, where tiny has 6 and 16"):
+        lying.check_pack(pack)
+
+
 def rewrite_facts(path: Path, **changes: object) -> None:
     """Change what a code's file says about it; None leaves a word out. The digest fits again afterwards."""
     with safe_open(path, framework="pt") as file:
@@ -135,7 +212,7 @@ def rewrite_facts(path: Path, **changes: object) -> None:
     facts = {**json.loads(metadata["code"]), **changes, "digest": None}
     facts = {name: value for name, value in facts.items() if value is not None}
     tensors = load_file(path)
-    facts["digest"] = _digest(tensors, facts)
+    facts["digest"] = digest_of(tensors, facts)
     save_file(tensors, path, metadata | {"code": json.dumps(facts)})
 
 

@@ -58,7 +58,7 @@ def test_what_a_smaller_chunk_encodes_is_the_same(chain, monkeypatch: pytest.Mon
     """The network runs out of memory for more than two frames; the node goes on, and the code is what it would be."""
     track, _, _ = chain.align()
     whole = chain.encode(track)
-    forward, sizes = chain.model.networks.unet.forward, []
+    forward, sizes = chain.model.networks.unet.predict, []
 
     def scarce(x: torch.Tensor, *rest: torch.Tensor) -> torch.Tensor:
         sizes.append(len(x))
@@ -66,7 +66,7 @@ def test_what_a_smaller_chunk_encodes_is_the_same(chain, monkeypatch: pytest.Mon
             raise torch.cuda.OutOfMemoryError
         return forward(x, *rest)
 
-    monkeypatch.setattr(chain.model.networks.unet, "forward", scarce)
+    monkeypatch.setattr(chain.model.networks.unet, "predict", scarce)
     halved = chain.encode(track)
     assert max(sizes) == 5
     torch.testing.assert_close(halved.noise, whole.noise, rtol=2e-3, atol=2e-3)
@@ -92,7 +92,7 @@ def test_who_wants_to_stop_waits_for_one_evaluation(chain, monkeypatch: pytest.M
     """All five frames go through the network together, so that a look between chunks would come too late."""
     track, _, _ = chain.align()
     code = chain.edit(chain.encode(track))
-    forward, evaluated = chain.model.networks.unet.forward, []
+    forward, evaluated = chain.model.networks.unet.predict, []
 
     def counted(*given: torch.Tensor) -> torch.Tensor:
         evaluated.append(len(given[0]))
@@ -102,7 +102,7 @@ def test_who_wants_to_stop_waits_for_one_evaluation(chain, monkeypatch: pytest.M
         if len(evaluated) == 1:
             raise Interrupted("stop")
 
-    monkeypatch.setattr(chain.model.networks.unet, "forward", counted)
+    monkeypatch.setattr(chain.model.networks.unet, "predict", counted)
     monkeypatch.setattr(PlainHost, "on_progress", lambda self: stop_after_the_first)
     with pytest.raises(Interrupted):
         chain.encode(track) if stage == "encode" else chain.decode(code)

@@ -1,0 +1,168 @@
+"""How much memory and time does a whole edit take, against the length of the clip?
+
+    python -m benchmarks.memory --clip shot.mp4 --frames 30,300,3000 --json OUT
+
+The clip is played forwards and backwards until it is long enough, with faint noise of its own on every frame so that no
+two are equal, and edited as `dva edit` does it, from the file to a new file, each length in a process of its own. Peak
+memory is RssAnon, what the process has taken for itself, read every 20 ms; pages of mapped files, which the system may
+drop whenever it likes, do not count. Runs on Linux.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import torch
+
+from dva.dva_plugin.jobs import EditRequest, edit_file
+from dva.dva_plugin.packs import open_pack
+from dva.model.blocks import ScaleShift
+from dva.model.types import Progress
+from dva.model.video import open_video
+
+EVERY = 0.02
+"""Seconds between two looks at the memory."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--clip", type=Path, required=True)
+    parser.add_argument("--frames", default="30,300,3000")
+    parser.add_argument("--edit", default="Gray_Hair=1")
+    parser.add_argument("--pack", default="mini")
+    parser.add_argument("--steps", type=int, default=2, help="few, since memory does not depend on them")
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--one", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.one:
+        print(json.dumps(measure(options.one, options)))
+        return
+    rows: list[dict[str, Any]] = []
+    for frames in map(int, options.frames.split(",")):
+        with tempfile.TemporaryDirectory() as folder:
+            clip = Path(folder) / f"{frames}.mp4"
+            play(options.clip, frames, clip)
+            arguments = [*sys.argv[1:], "--one", str(clip)]
+            told = subprocess.run([sys.executable, "-m", "benchmarks.memory", *arguments], check=True, stdout=-1).stdout
+        rows.append(json.loads(told.splitlines()[-1]))
+        print(line(rows[-1]), flush=True)
+        if options.json:
+            options.json.write_text(json.dumps(rows, indent=1))
+    first, last = rows[0], rows[-1]
+    print(f"peak, {last['frames']} to {first['frames']} frames: {last['peak_mb'] / first['peak_mb']:.3f}")
+    for stage, seconds in last["seconds_a_frame"].items():
+        print(f"median time a frame, {stage}: {seconds / first['seconds_a_frame'][stage]:.3f}")
+
+
+def line(row: dict[str, Any]) -> str:
+    stages = ", ".join(f"{stage} {peak:.0f}" for stage, peak in row["peak_mb_by_stage"].items())
+    return (
+        f"{row['frames']} frames of {row['size']}: peak {row['peak_mb']:.0f} MB ({stages}); "
+        f"{row['evaluations_a_frame']:g} evaluations a frame; {row['seconds']:.0f} s"
+    )
+
+
+def measure(clip: Path, options: argparse.Namespace) -> dict[str, Any]:
+    """Edit one clip, watching."""
+    torch.set_num_threads(1)
+    pack = open_pack(options.pack)
+    watch, evaluated = _Watch(), [0]
+    predict = pack.networks.unet.predict
+
+    def counted(x: torch.Tensor, *rest: list[ScaleShift]) -> torch.Tensor:
+        evaluated[0] += len(x)
+        return predict(x, *rest)
+
+    pack.networks.unet.predict = counted  # type: ignore[method-assign]
+    name, _, strength = options.edit.partition("=")
+    request = EditRequest(clip, clip.with_name("edited.mp4"), ((name, float(strength)),), options.steps)
+    begun = time.perf_counter()
+    report = edit_file(request, pack, torch.device("cpu"), watch)
+    seconds = time.perf_counter() - begun
+    watch.stop()
+    height, width = open_video(clip).size
+    return {
+        "clip": options.clip.name,
+        "frames": report.frames,
+        "without_face": len(report.without_face),
+        "size": f"{width}x{height}",
+        "steps": options.steps,
+        "peak_mb": max(watch.peaks.values()),
+        "peak_mb_by_stage": watch.peaks,
+        "evaluations_a_frame": evaluated[0] / (report.frames - len(report.without_face)),
+        "seconds": seconds,
+        "seconds_a_frame": watch.medians(),
+    }
+
+
+class _Watch:
+    """An OnProgress that notes the largest RssAnon (MB) of every stage, and when each frame was done."""
+
+    def __init__(self) -> None:
+        self.peaks: dict[str, float] = {}
+        self._times: dict[str, dict[int, float]] = {}
+        self._stage = "start"
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+        self._thread.start()
+
+    def __call__(self, progress: Progress) -> None:
+        self._stage = progress.stage
+        self._times.setdefault(progress.stage, {}).setdefault(progress.done, time.perf_counter())
+
+    def stop(self) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def medians(self) -> dict[str, float]:
+        """Stage -> seconds a frame, the median over all frames or chunks."""
+        return {stage: statistics.median(_paces(times)) for stage, times in self._times.items() if len(times) > 1}
+
+    def _look(self) -> None:
+        while not self._ended.wait(EVERY):
+            text = Path("/proc/self/status").read_text(encoding="ascii")
+            anonymous = int(text.partition("RssAnon:")[2].split(maxsplit=1)[0]) / 1024
+            self.peaks[self._stage] = max(self.peaks.get(self._stage, 0.0), anonymous)
+
+
+def _paces(times: dict[int, float]) -> Iterator[float]:
+    done = sorted(times)
+    for before, after in pairwise(done):
+        yield (times[after] - times[before]) / (after - before)
+
+
+def play(source: Path, frames: int, target: Path) -> None:
+    """Write a clip of so many frames: the source to and fro, each frame with noise of its own, quickly encoded."""
+    with av.open(str(source)) as container:
+        rate = container.streams.video[0].average_rate
+        pictures = [p.to_ndarray(format="yuv420p") for p in container.decode(video=0)]
+    there_and_back = [*range(len(pictures)), *range(len(pictures) - 2, 0, -1)] or [0]
+    rng = np.random.default_rng(0)
+    height, width = pictures[0].shape[0] * 2 // 3, pictures[0].shape[1]
+    noise = rng.integers(-3, 4, (height + 64, width), dtype=np.int16)
+    with av.open(str(target), "w") as out:
+        stream = out.add_stream("h264", rate=Fraction(rate), options={"preset": "ultrafast", "crf": "16", "bf": "0"})
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        for i in range(frames):
+            picture = pictures[there_and_back[i % len(there_and_back)]].copy()
+            shift = int(rng.integers(64))
+            roll = np.roll(noise[shift : shift + height], int(rng.integers(width)), axis=1)
+            picture[:height] = np.clip(picture[:height] + roll, 16, 235)
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="yuv420p")))
+        out.mux(stream.encode(None))
+
+
+if __name__ == "__main__":
+    main()
