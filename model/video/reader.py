@@ -13,7 +13,8 @@ from av.video.stream import VideoStream
 from ..digest import file_sha256
 from ..errors import InputError
 from .colour import ColourSpace, ColourTags, colour_space
-from .container import open_container, reason, video_stream
+from .container import codec_name, open_container, reason, video_stream
+from .ffv1 import SliceCheck
 from .formats import PixelFormat, Plane, pixel_format, read_planes
 from .frame import Frame
 from .orientation import Orientation, read_orientation
@@ -140,18 +141,26 @@ def open_file(path: Path) -> VideoSource:
 
 
 def decode(container: InputContainer, stream: VideoStream, path: Path) -> Iterator[av.VideoFrame]:
-    """The stream's pictures; InputError where libav gives up."""
-    pictures = container.decode(stream)
+    """The stream's pictures; InputError where libav gives up or a checksum does not fit."""
+    check = SliceCheck() if codec_name(stream) == "ffv1" else None
+    packets = container.demux(stream)
     count = 0
     while True:
         try:
-            picture = next(pictures)
-        except StopIteration:
-            return
+            packet = next(packets, None)
+            pictures = packet.decode() if packet is not None else []
         except FFmpegError as error:
             raise InputError(f"{path} cannot be decoded after {count} frames: {reason(error)}; repair it") from error
-        yield picture
-        count += 1
+        if packet is None:
+            return
+        if check is not None and packet.size and check.is_damaged(bytes(packet)):
+            raise InputError(
+                f"{path} is damaged: a checksum does not fit after {count} frames; repair it or copy it anew"
+            )
+        for picture in pictures:
+            assert isinstance(picture, av.VideoFrame)
+            yield picture
+            count += 1
 
 
 def _describe(path: Path, stream: VideoStream, picture: av.VideoFrame, timeline: Timeline) -> VideoSource:

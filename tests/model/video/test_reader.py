@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from dva.model.errors import InputError
-from dva.model.video import ArraySource, open_video
+from dva.model.video import ArraySource, open_video, write_video
 
 ODD, EVEN = (19, 27), (32, 48)
 
@@ -138,8 +138,9 @@ def test_a_playlist_opens_nothing(make_clip: Callable, tmp_path: Path) -> None:
             open_video(disguised)
 
 
-def test_libav_itself_is_barred_from_other_demuxers(tmp_path: Path) -> None:
+def test_libav_itself_is_barred_from_other_demuxers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A still picture would be taken by one of the image demuxers, which also follow numbered names."""
+    monkeypatch.setattr("dva.model.video.container.PICTURES", ())
     picture = tmp_path / "frame%03d.png"
     with av.open(str(tmp_path / "x.png"), "w", format="image2pipe") as container:
         stream = container.add_stream("png", rate=1)
@@ -209,6 +210,22 @@ def test_damage_in_the_middle_is_an_error_that_names_the_frame(make_clip: Callab
     with pytest.raises(InputError, match=r"frame|frames"):
         for _ in open_video(clip.path):
             pass
+
+
+def test_damage_that_libav_covers_up_is_found_by_its_checksum(make_clip: Callable, tmp_path: Path) -> None:
+    """One byte of one frame: libav repeats the picture before, and calls it whole."""
+    clip = make_clip(name="in.mkv", pixels="yuv420p", size=(64, 96), count=12)
+    write_video(tmp_path / "sums.mkv", open_video(clip.path), open_video(clip.path))
+    data = bytearray((tmp_path / "sums.mkv").read_bytes())
+    data[len(data) // 2] ^= 0x10
+    (tmp_path / "hurt.mkv").write_bytes(data)
+    with av.open(str(tmp_path / "hurt.mkv")) as container:
+        pictures = list(container.decode(video=0))
+    assert len(pictures) == 12
+    assert not any(picture.is_corrupt for picture in pictures)
+    assert len(list(open_video(tmp_path / "sums.mkv"))) == 12
+    with pytest.raises(InputError, match="a checksum does not fit after [4-7] frames"):
+        list(open_video(tmp_path / "hurt.mkv"))
 
 
 def test_frames_of_an_array_are_its_images() -> None:
