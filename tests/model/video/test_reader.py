@@ -7,6 +7,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
 from dva.model.errors import InputError
 from dva.model.video import ArraySource, open_video, write_video
@@ -106,6 +107,22 @@ def test_a_rotation_tag_is_applied(make_clip: Callable, degrees: int, pixels: st
     assert source.rotation == -degrees % 360
     for frame, lying in zip(source, flat, strict=True):
         assert same(frame.planes, [np.rot90(plane, degrees // 90) for plane in lying.planes])
+
+
+@pytest.mark.parametrize(("number", "size"), [(1, EVEN), (6, EVEN[::-1]), (3, EVEN), (8, EVEN[::-1])])
+def test_motion_jpeg_with_exif_is_read_upright(tmp_path: Path, number: int, size: tuple[int, int]) -> None:
+    """As cameras write it; PyAV 18.1 cannot list a frame's side data where EXIF is among it."""
+    exif = Image.Exif()
+    exif[0x0112] = number
+    picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (*EVEN, 3), np.uint8))
+    picture.save(tmp_path / "a.jpg", exif=exif, subsampling=0)
+    with av.open(str(tmp_path / "a.avi"), "w") as container:
+        stream = container.add_stream("mjpeg", rate=25)
+        stream.height, stream.width, stream.pix_fmt = *EVEN, "yuvj444p"
+        packet = av.Packet((tmp_path / "a.jpg").read_bytes())
+        packet.stream, packet.pts, packet.dts, packet.time_base = stream, 0, 0, Fraction(1, 25)
+        container.mux(packet)
+    assert open_video(tmp_path / "a.avi").size == size
 
 
 def test_a_skew_rotation_is_refused(make_clip: Callable) -> None:
