@@ -6,19 +6,20 @@ from pathlib import Path
 from .console import ConsoleProgress, say
 from .forge import seed_number
 from .host import DEVICE_NAMES, choose_device
+from .video_options import CODECS
 
 
 def add_mix_options(mix: argparse.ArgumentParser) -> None:
     """What `dva mix` takes."""
     clip = "a video file, or a clip kept by `dva edit --code`"
     mix.add_argument("source", type=Path, metavar="CLIP", help="video file")
-    mix.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help=".mp4, .mov or .mkv (lossless)")
+    mix.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help="a file, or folder/%%05d.png")
     mix.add_argument("--identity", type=Path, metavar="OTHER", help=f"whose face to take: {clip}")
     mix.add_argument("--motion", type=Path, metavar="OTHER", help=f"whose expressions, frame by frame: {clip}")
     mix.add_argument("--noise", type=Path, metavar="OTHER", help=f"whose noise maps, or gaussian: {clip}")
     mix.add_argument("--seed", type=seed_number, default=0, help="of the Gaussian noise (default 0)")
     mix.add_argument("--steps", type=int, help="network steps, 2 to 1000 (default: the pack's)")
-    mix.add_argument("--codec", choices=["auto", "h264", "ffv1"], default="auto", help="auto: by OUT's suffix")
+    mix.add_argument("--codec", choices=CODECS, default="auto", help="auto: by the suffix; .mkv keeps every sample")
     mix.add_argument("--pack", default="mini", help="pack name or folder (default mini)")
     mix.add_argument("--device", choices=DEVICE_NAMES, default="auto", help="where to compute (default auto)")
     mix.set_defaults(run=_mix)

@@ -25,6 +25,9 @@ POINTERS = {
     b"<?xml": "an XML manifest", b"v=0": "an SDP description",
 }  # fmt: skip
 
+PICTURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"\x76\x2f\x31\x01")
+"""The first bytes of PNG, JPEG and OpenEXR."""
+
 ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 """http:/x, as pathlib leaves of http://x; one letter before the colon is a drive."""
 
@@ -69,7 +72,7 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
     height, width = stream.height, stream.width
     if not (0 < height <= MAX_SIDE and 0 < width <= MAX_SIDE and height * width <= MAX_PIXELS):
         raise InputError(
-            f"{path} says that it is {width}x{height} pixels; sides of 1 to {MAX_SIDE} and {MAX_PIXELS} pixels can be read"
+            f"{path} says that it is {width}x{height} pixels; 1 to {MAX_SIDE} a side and up to {MAX_PIXELS} can be read"
         )
     stream.thread_type = "AUTO"
     return stream
@@ -100,6 +103,8 @@ def _check_file(path: Path) -> None:
         raise InputError(f"{path} cannot be read: {error.strerror}") from error
     if not head:
         raise InputError(f"{path} is empty; give a video file")
+    if any(head.startswith(magic) for magic in PICTURES):
+        raise InputError(f"{path} is one picture; give the folder of its sequence, or a pattern such as shot.%04d.png")
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     for magic, kind in POINTERS.items():
         if text.startswith(magic):

@@ -50,7 +50,12 @@ class Orientation:
 
 def read_orientation(picture: av.VideoFrame) -> Orientation:
     """From a decoded picture's display matrix; InputError for anything but right angles and mirrorings."""
-    matrix = picture.side_data.get("DISPLAYMATRIX")
+    try:
+        matrix = picture.side_data.get("DISPLAYMATRIX")
+    except (
+        ValueError
+    ):  # PyAV 18.1 stumbles over kinds of side data newer than itself, as EXIF; it still knows the angle
+        return _turned(round(picture.rotation))
     if matrix is None:
         return Orientation()
     # Rows (a, b, u), (c, d, v), (x, y, w): a stored point (p, q) is shown at (a p + c q, b p + d q).
@@ -63,3 +68,20 @@ def read_orientation(picture: av.VideoFrame) -> Orientation:
         f"the video carries a rotation tag of {picture.rotation} degrees, and only right angles can be turned upright"
         " without loss; turn it upright first"
     )
+
+
+def exif_orientation(number: int) -> Orientation:
+    """From EXIF's tag 0x0112, 1 to 8; any other number means upright."""
+    return Orientation(
+        transpose=number in (5, 6, 7, 8),
+        reverse_rows=number in (3, 4, 7, 8),
+        reverse_columns=number in (2, 3, 6, 7),
+    )
+
+
+def _turned(degrees: int) -> Orientation:
+    """degrees: counter-clockwise."""
+    numbers = {0: 1, 90: 8, 180: 3, 270: 6}
+    if degrees % 360 not in numbers:
+        raise InputError(f"the video carries a rotation tag of {degrees} degrees; turn it upright first")
+    return exif_orientation(numbers[degrees % 360])

@@ -6,19 +6,25 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+from av.codec.context import CodecContext
 from av.container import InputContainer
 from av.error import FFmpegError
+from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from ..digest import file_sha256
 from ..errors import InputError
 from .colour import ColourSpace, ColourTags, colour_space
-from .container import open_container, reason, video_stream
+from .container import codec_name, open_container, reason, video_stream
+from .ffv1 import SliceCheck
 from .formats import PixelFormat, Plane, pixel_format, read_planes
 from .frame import Frame
 from .orientation import Orientation, read_orientation
 from .source import chunked
 from .timeline import Timeline, read_timeline
+
+ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
+"""They read the second picture in a block of WebM, which is the alpha of the first."""
 
 REORDER_DEPTH = 16
 """Pictures that H.264 and HEVC may send out of order at most: a reading that starts this many earlier misses none."""
@@ -140,18 +146,37 @@ def open_file(path: Path) -> VideoSource:
 
 
 def decode(container: InputContainer, stream: VideoStream, path: Path) -> Iterator[av.VideoFrame]:
-    """The stream's pictures; InputError where libav gives up."""
-    pictures = container.decode(stream)
+    """The stream's pictures; InputError where libav gives up or a checksum does not fit."""
+    check = SliceCheck() if codec_name(stream) == "ffv1" else None
+    decoder = _decoder_with_alpha(stream)
+    packets = container.demux(stream)
     count = 0
     while True:
         try:
-            picture = next(pictures)
-        except StopIteration:
-            return
+            packet = next(packets, None)
+            if packet is None:
+                return
+            pictures = decoder.decode(packet if packet.size else None) if decoder is not None else packet.decode()
         except FFmpegError as error:
             raise InputError(f"{path} cannot be decoded after {count} frames: {reason(error)}; repair it") from error
-        yield picture
-        count += 1
+        if check is not None and packet.size and check.is_damaged(bytes(packet)):
+            at = f"{float((packet.pts or 0) * packet.time_base):.2f} s"
+            raise InputError(f"{path} is damaged: the checksum of the frame at {at} does not fit; copy it anew")
+        for picture in pictures:
+            assert isinstance(picture, av.VideoFrame)
+            yield picture
+            count += 1
+
+
+def _decoder_with_alpha(stream: VideoStream) -> VideoCodecContext | None:
+    """For VP8 and VP9 that say they carry alpha, which libavcodec's own decoders drop; None for all others."""
+    mode = next((text for key, text in stream.metadata.items() if key.lower() == "alpha_mode"), "0")
+    name = ALPHA_DECODERS.get(codec_name(stream))
+    if mode != "1" or name is None:
+        return None
+    context = CodecContext.create(name, "r")
+    assert isinstance(context, VideoCodecContext)
+    return context
 
 
 def _describe(path: Path, stream: VideoStream, picture: av.VideoFrame, timeline: Timeline) -> VideoSource:

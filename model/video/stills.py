@@ -2,19 +2,21 @@
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from io import BytesIO
 from pathlib import Path
 
 import av
 from av.codec.context import CodecContext
 from av.error import FFmpegError
 from av.video.codeccontext import VideoCodecContext
+from PIL import Image
 
 from ..errors import InputError
 from .colour import ColourTags
 from .container import MAX_PIXELS, MAX_SIDE, reason
 from .exr import is_whole, shown_planes
 from .formats import PixelFormat, Plane, read_planes
-from .orientation import Orientation, read_orientation
+from .orientation import Orientation, exif_orientation
 
 DECODER_OF_HEAD = {b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "mjpeg", b"\x76\x2f\x31\x01": "exr"}
 """libavcodec's decoder by the first bytes of a file; its suffix says nothing about what is in it."""
@@ -24,6 +26,8 @@ OPTIONS = {"max_pixels": str(MAX_PIXELS), "err_detect": "crccheck+explode"}
 
 SRGB = 13
 """ITU-T H.273's number of the transfer curve of IEC 61966-2-1."""
+
+EXIF_MARKS, EXIF_ORIENTATION = (b"Exif\0", b"eXIf"), 0x0112
 
 JPEG_SCAN, JPEG_END = b"\xff\xda", b"\xff\xd9"
 
@@ -69,15 +73,26 @@ def read_still(path: Path) -> Still:
     if len(pictures) != 1 or pictures[0].is_corrupt or max(pictures[0].width, pictures[0].height) > MAX_SIDE:
         raise InputError(f"{path} cannot be read as one picture of at most {MAX_SIDE} pixels a side; write it again")
     try:
-        return _described(pictures[0], context)
+        return _described(pictures[0], context, _orientation(data))
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
 
 
-def _described(picture: av.VideoFrame, context: VideoCodecContext) -> Still:
+def _described(picture: av.VideoFrame, context: VideoCodecContext, orientation: Orientation) -> Still:
     is_linear = context.name == "exr"
     planes, layout = shown_planes(picture) if is_linear else read_planes(picture)
     tags = ColourTags(context.colorspace, context.color_range, context.color_primaries, context.color_trc)
     if is_linear:
         tags = replace(tags, transfer=SRGB)
-    return Still(planes, layout, tags, Fraction(context.sample_aspect_ratio or 1), read_orientation(picture))
+    return Still(planes, layout, tags, Fraction(context.sample_aspect_ratio or 1), orientation)
+
+
+def _orientation(data: bytes) -> Orientation:
+    """From the EXIF tags of a JPEG or PNG, which FFmpeg reports since version 8 only."""
+    if not any(mark in data for mark in EXIF_MARKS):
+        return Orientation()
+    try:
+        with Image.open(BytesIO(data), formats=("JPEG", "PNG")) as picture:
+            return exif_orientation(picture.getexif().get(EXIF_ORIENTATION, 1))
+    except (OSError, ValueError, SyntaxError):  # tags that cannot be read say nothing; the picture itself was decoded
+        return Orientation()

@@ -62,6 +62,7 @@ class _Stamp:
     """What is kept of a packet."""
 
     pts: int | None
+    dts: int | None
     duration: int
     shown: bool
 
@@ -75,6 +76,9 @@ def read_timeline(container: InputContainer, stream: VideoStream, path: Path) ->
     rate = stream.average_rate or stream.guessed_rate
     if not rate or stream.time_base is None:
         raise InputError(f"{path} does not say how many frames a second it has; write it into an mp4, mov or mkv file")
+    times = {stamp.dts for stamp in stamps}
+    if len(times) == 1 < len(stamps) and None not in times:
+        raise InputError(f"{path} gives all its frames the same time, which is 0 frames a second; write it anew")
     _check_complete(stamps, stream, path)
     rate = _exact_rate(Fraction(rate))
     pts = sorted({stamp.pts for stamp in shown if stamp.pts is not None})
@@ -92,7 +96,7 @@ def _read_stamps(container: InputContainer, stream: VideoStream, path: Path) -> 
             if packet.is_corrupt:
                 raise InputError(f"{path} is damaged at frame {len(stamps)}; repair it or cut that part off")
             shown = not (packet.is_discard or _is_hidden(packet, stream))
-            stamps.append(_Stamp(packet.pts, packet.duration or 0, shown))
+            stamps.append(_Stamp(packet.pts, packet.dts, packet.duration or 0, shown))
     except FFmpegError as error:
         raise InputError(f"{path} is damaged after frame {len(stamps)} ({reason(error)}); repair or trim it") from error
     return stamps

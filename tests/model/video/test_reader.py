@@ -7,9 +7,10 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
 from dva.model.errors import InputError
-from dva.model.video import ArraySource, open_video
+from dva.model.video import ArraySource, open_video, write_video
 
 ODD, EVEN = (19, 27), (32, 48)
 
@@ -67,6 +68,29 @@ def test_containers_without_an_index_are_counted_and_read_from_any_start_too(
     assert all(same(frame.planes, whole[frame.index].planes) for frame in source.frames(40, 43))
 
 
+@pytest.mark.parametrize(("codec", "options"), [("libvpx-vp9", {"lossless": "1"}), ("libvpx", {})])
+def test_alpha_of_webm_is_kept(tmp_path: Path, codec: str, options: dict[str, str]) -> None:
+    rng = np.random.default_rng(0)
+    alphas = [rng.integers(0, 2, (6, 8)).repeat(8, 0).repeat(8, 1).astype(np.uint8) * 255 for _ in range(20)]
+    with av.open(str(tmp_path / "a.webm"), "w") as container:
+        stream = container.add_stream(codec, rate=24, options={**options, "auto-alt-ref": "0"})
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuva420p"
+        stream.metadata["alpha_mode"] = "1"
+        for alpha in alphas:
+            picture = av.VideoFrame(64, 48, "yuva420p")
+            for plane in picture.planes:
+                plane.update(bytes([90]) * plane.buffer_size)
+            np.frombuffer(picture.planes[3], np.uint8).reshape(48, -1)[:, :64] = alpha
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode(None))
+    source = open_video(tmp_path / "a.webm")
+    assert source.format.name == "yuva420p"
+    tolerance = 0 if codec == "libvpx-vp9" else 90
+    for frame, alpha in zip(source, alphas, strict=True):
+        assert np.abs(frame.planes[3].astype(int) - alpha).max() <= tolerance
+    assert [frame.index for frame in source.frames(17, 20)] == [17, 18, 19]
+
+
 def test_chunks_are_the_frames_in_order(make_clip: Callable) -> None:
     chunks = list(open_video(make_clip().path).chunks(3))
     assert [[frame.index for frame in chunk] for chunk in chunks] == [[0, 1, 2], [3, 4, 5], [6, 7]]
@@ -83,6 +107,22 @@ def test_a_rotation_tag_is_applied(make_clip: Callable, degrees: int, pixels: st
     assert source.rotation == -degrees % 360
     for frame, lying in zip(source, flat, strict=True):
         assert same(frame.planes, [np.rot90(plane, degrees // 90) for plane in lying.planes])
+
+
+@pytest.mark.parametrize(("number", "size"), [(1, EVEN), (6, EVEN[::-1]), (3, EVEN), (8, EVEN[::-1])])
+def test_motion_jpeg_with_exif_is_read_upright(tmp_path: Path, number: int, size: tuple[int, int]) -> None:
+    """As cameras write it; PyAV 18.1 cannot list a frame's side data where EXIF is among it."""
+    exif = Image.Exif()
+    exif[0x0112] = number
+    picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (*EVEN, 3), np.uint8))
+    picture.save(tmp_path / "a.jpg", exif=exif, subsampling=0)
+    with av.open(str(tmp_path / "a.avi"), "w") as container:
+        stream = container.add_stream("mjpeg", rate=25)
+        stream.height, stream.width, stream.pix_fmt = *EVEN, "yuvj444p"
+        packet = av.Packet((tmp_path / "a.jpg").read_bytes())
+        packet.stream, packet.pts, packet.dts, packet.time_base = stream, 0, 0, Fraction(1, 25)
+        container.mux(packet)
+    assert open_video(tmp_path / "a.avi").size == size
 
 
 def test_a_skew_rotation_is_refused(make_clip: Callable) -> None:
@@ -138,8 +178,9 @@ def test_a_playlist_opens_nothing(make_clip: Callable, tmp_path: Path) -> None:
             open_video(disguised)
 
 
-def test_libav_itself_is_barred_from_other_demuxers(tmp_path: Path) -> None:
+def test_libav_itself_is_barred_from_other_demuxers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A still picture would be taken by one of the image demuxers, which also follow numbered names."""
+    monkeypatch.setattr("dva.model.video.container.PICTURES", ())
     picture = tmp_path / "frame%03d.png"
     with av.open(str(tmp_path / "x.png"), "w", format="image2pipe") as container:
         stream = container.add_stream("png", rate=1)
@@ -209,6 +250,22 @@ def test_damage_in_the_middle_is_an_error_that_names_the_frame(make_clip: Callab
     with pytest.raises(InputError, match=r"frame|frames"):
         for _ in open_video(clip.path):
             pass
+
+
+def test_damage_that_libav_covers_up_is_found_by_its_checksum(make_clip: Callable, tmp_path: Path) -> None:
+    """One byte of one frame: libav repeats the picture before, and calls it whole."""
+    clip = make_clip(name="in.mkv", pixels="yuv420p", size=(64, 96), count=12)
+    write_video(tmp_path / "sums.mkv", open_video(clip.path), open_video(clip.path))
+    data = bytearray((tmp_path / "sums.mkv").read_bytes())
+    data[len(data) // 2] ^= 0x10
+    (tmp_path / "hurt.mkv").write_bytes(data)
+    with av.open(str(tmp_path / "hurt.mkv")) as container:
+        pictures = list(container.decode(video=0))
+    assert len(pictures) == 12
+    assert not any(picture.is_corrupt for picture in pictures)
+    assert len(list(open_video(tmp_path / "sums.mkv"))) == 12
+    with pytest.raises(InputError, match=r"checksum of the frame at 0\.\d\d s does not fit"):
+        list(open_video(tmp_path / "hurt.mkv"))
 
 
 def test_frames_of_an_array_are_its_images() -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from av.codec.context import CodecContext
 from numpy.typing import NDArray
+from PIL import Image, ImageOps
 
 from dva.model.errors import DvaError, InputError, UsageError
 from dva.model.video import ArraySource, Frame, SequenceSource, is_sequence, open_video, write_video
@@ -74,6 +75,20 @@ def test_jpeg_pictures_are_full_range_bt601(tmp_path: Path) -> None:
     source = open_video(tmp_path)
     assert (source.format.name, source.colour.matrix, source.colour.full_range) == ("yuv420p", "bt601", True)
     assert np.abs(next(iter(source)).planes[0].astype(int) - ramp).max() < 12
+
+
+@pytest.mark.parametrize("number", range(1, 9))
+@pytest.mark.parametrize("suffix", ["png", "jpg"])
+def test_exif_turns_pictures_as_pillow_does(tmp_path: Path, suffix: str, number: int) -> None:
+    rng = np.random.default_rng(0)
+    picture = Image.fromarray(rng.integers(0, 256, (2, 3, 3), np.uint8).repeat(16, 0).repeat(16, 1))
+    exif = Image.Exif()
+    exif[0x0112] = number
+    picture.save(tmp_path / f"a1.{suffix}", exif=exif, quality=98, subsampling=0)
+    (frame,) = open_video(tmp_path)
+    with Image.open(tmp_path / f"a1.{suffix}") as stored:
+        upright = np.asarray(ImageOps.exif_transpose(stored))
+    assert np.abs(frame.to_rgb8().astype(int) - upright).max() <= 6
 
 
 @pytest.mark.parametrize("depth", ["float", "half"])
