@@ -1,9 +1,30 @@
-"""How often a network is evaluated."""
+"""How often a network is evaluated, and what time that takes."""
+
+import time
+from dataclasses import dataclass
 
 from torch import Tensor
 
 from dva.model.autoencoder import Autoencoder
 from dva.model.samplers import PredictEps
+
+
+@dataclass(frozen=True)
+class Spent:
+    """Seconds by the clock, and of the processor, all its threads together."""
+
+    wall: float
+    cpu: float
+
+    @classmethod
+    def so_far(cls) -> "Spent":
+        """Since some moment in the past."""
+        return cls(time.perf_counter(), time.process_time())
+
+    def until_now(self) -> "Spent":
+        """Between this moment and now."""
+        now = Spent.so_far()
+        return Spent(now.wall - self.wall, now.cpu - self.cpu)
 
 
 class Evaluations:

@@ -4,7 +4,8 @@
 
 The reference: float32, channels first, nothing computed beforehand, and three passes of T = 100 over every frame: 99
 evaluations up, 100 down for the reconstruction, 100 down for the edit. Both take one pack and chunks of one size;
-`ours_s` and `reference_s` are the network stages alone (encoders, up, down), after one chunk to warm up.
+`ours_s` and `reference_s` are the network stages alone (encoders, up, down), after one chunk to warm up; `ours_cpu_s`
+and `reference_cpu_s` are the processor's time for them, which other programs do not lengthen, and `cpu_ratio` theirs.
 `whole_shot_s` is ours from file to file: reading, finding the face, encoding, decoding, pasting, writing.
 """
 
@@ -35,7 +36,7 @@ from dva.model.schedule import TRAIN_STEPS
 from dva.model.types import FaceTrack
 from dva.model.video import VideoSource, open_video, write_video
 
-from .counting import Evaluations
+from .counting import Evaluations, Spent
 
 REFERENCE_STEPS = 100
 
@@ -54,16 +55,19 @@ def main() -> None:
     track = track_face(source, FaceDetector(device))
     crops = aligned_crops(source, track, pack.spec.resolution)
     facts = SourceFacts(options.clip.name, source.size, source.frame_rate, len(track))
-    ours_s, evaluations, chunk = _ours(pack, device, (crops, track, facts), options.attribute)
-    reference_s, reference_evaluations = _reference(pack, device, crops[track.usable()], options.attribute, chunk)
+    ours, evaluations, chunk = _ours(pack, device, (crops, track, facts), options.attribute)
+    reference, reference_evaluations = _reference(pack, device, crops[track.usable()], options.attribute, chunk)
     found = {
         "clip": options.clip.name,
         "frames": len(crops),
         "frames_with_face": int(track.usable().sum()),
         "edit": "{}={:g}".format(*options.attribute),
-        "ours_s": round(ours_s, 2),
-        "reference_s": round(reference_s, 2),
-        "ratio": round(reference_s / ours_s, 2),
+        "ours_s": round(ours.wall, 2),
+        "reference_s": round(reference.wall, 2),
+        "ratio": round(reference.wall / ours.wall, 2),
+        "ours_cpu_s": round(ours.cpu, 2),
+        "reference_cpu_s": round(reference.cpu, 2),
+        "cpu_ratio": round(reference.cpu / ours.cpu, 2),
         "ours_evaluations_per_frame": evaluations,
         "reference_evaluations_per_frame": reference_evaluations,
         "solver": pack.defaults.solver,
@@ -89,24 +93,23 @@ def first_frames(source: VideoSource, count: int) -> VideoSource:
 
 def _ours(
     pack: Pack, device: torch.device, clip: tuple[Tensor, FaceTrack, SourceFacts], edit: tuple[str, float]
-) -> tuple[float, float, int]:
-    """(seconds, evaluations a frame, frames a chunk) of encode and decode as `dva edit` calls them."""
+) -> tuple[Spent, float, int]:
+    """(time, evaluations a frame, frames a chunk) of encode and decode as `dva edit` calls them."""
     crops, track, facts = clip
     autoencoder = Autoencoder(pack, device)
     autoencoder.perceive(crops[: autoencoder.chunk], np.arange(min(autoencoder.chunk, len(crops))))
     evaluations = Evaluations(autoencoder)
-    begun = time.perf_counter()
+    begun = Spent.so_far()
     code = autoencoder.encode(crops, track, facts)
     autoencoder.decode(code.with_edit(attribute_edit(pack, *edit, len(code))))
-    seconds = time.perf_counter() - begun
-    return seconds, round(evaluations.taken() / int(track.usable().sum()), 1), autoencoder.chunk
+    return begun.until_now(), round(evaluations.taken() / int(track.usable().sum()), 1), autoencoder.chunk
 
 
 @torch.no_grad()
 def _reference(
     pack: Pack, device: torch.device, crops: Tensor, edit: tuple[str, float], chunk: int
-) -> tuple[float, int]:
-    """(seconds, evaluations a frame) of the published procedure."""
+) -> tuple[Spent, int]:
+    """(time, evaluations a frame) of the published procedure."""
     nets = copy.deepcopy(pack.networks).to(device).to(memory_format=torch.contiguous_format)
     path, schedule = PATHS["published"], pack.spec.schedule
     levels = path.levels(schedule, REFERENCE_STEPS, TRAIN_STEPS)
@@ -127,7 +130,7 @@ def _reference(
 
     pictures = (crops.to(device).float() / 127.5 - 1).split(chunk)
     nets.identity(pictures[0])  # to warm up
-    begun = time.perf_counter()
+    begun = Spent.so_far()
     z_id = torch.cat([nets.identity(x) for x in pictures]).mean(0)
     step = total_step([attribute_edit(pack, *edit, 1)], slice(None))
     z_edited = edited_identity(z_id, step, pack.id_mean.to(device), pack.id_std.to(device))[0]
@@ -137,7 +140,7 @@ def _reference(
         noise = path.encode(x, levels, predictor(original))
         path.decode(noise, levels, predictor(original))
         path.decode(noise, levels, predictor(changed)).cpu()
-    return time.perf_counter() - begun, evaluations // len(crops)
+    return begun.until_now(), evaluations // len(crops)
 
 
 def _whole_shot(source: VideoSource, pack: Pack, device: torch.device, edit: tuple[str, float]) -> float:
