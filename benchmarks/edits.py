@@ -71,7 +71,7 @@ class Subject:
 
     @cached_property
     def verdict(self) -> Tensor:
-        return _verdict(self._judge, self.clip.crops.float() / 255)
+        return verdict(self._judge, self.clip.crops.float() / 255)
 
 
 def main() -> None:
@@ -118,7 +118,7 @@ def _edit(text: str) -> tuple[str, float]:
 
 
 @torch.no_grad()
-def _verdict(judge: Judge, crops: Tensor) -> Tensor:
+def verdict(judge: Judge, crops: Tensor) -> Tensor:
     """[A] mean probability over a clip's crops [T, 3, S, S] in [0, 1]."""
     return torch.sigmoid(judge(crops * 2 - 1)).mean(0)
 
@@ -129,22 +129,22 @@ def _measure(
     name, strength = edit
     sign = 1 if strength > 0 else -1
     index = ATTRIBUTES.index(name)
-    others = _others(name)
+    untied = others(name)
     numbers, strip = [], []
     for e, truth, region in islice(_toggles(clips, name, sign), most):
         code = e.code.with_edit(attribute_edit(autoencoder.pack, name, strength, len(e.code)))
         source = e.clip.crops.float() / 255
         # The whole crop is judged, without the mask: what lies outside the true region counts as change outside.
         edited = source + autoencoder.decode(code).difference
-        after, true = _verdict(judge, edited), _verdict(judge, truth)
+        after, true = verdict(judge, edited), verdict(judge, truth)
         wanted, made = (truth - source) * region, (edited - source) * region
         share = float((wanted * made).sum() / wanted.square().sum())
         rest = 1 - region
         outside = float(((edited - source).abs() * rest).sum() / (3 * rest.sum()).clamp(min=1)) * 255
         p0, p1, pt = float(e.verdict[index]), float(after[index]), float(true[index])
-        won, could = _convinced(sign, p0, p1), _convinced(sign, p0, pt)
-        drift = float((after - e.verdict).abs()[others].mean())
-        numbers.append([won, could, p0, p1, pt, drift, float((true - e.verdict).abs()[others].mean()), share, outside])
+        won, could = convinced(sign, p0, p1), convinced(sign, p0, pt)
+        drift = float((after - e.verdict).abs()[untied].mean())
+        numbers.append([won, could, p0, p1, pt, drift, float((true - e.verdict).abs()[untied].mean()), share, outside])
         if len(strip) < 6:
             strip.append(torch.cat([source[0], edited[0].clamp(0, 1), truth[0]], 2))
     means = np.array(numbers, float).mean(0) if numbers else np.full(9, np.nan)
@@ -162,7 +162,7 @@ def _toggles(clips: list[Subject], name: str, sign: int) -> Iterator[tuple[Subje
                 yield e, truth, region
 
 
-def _convinced(sign: int, before: float, after: float) -> bool:
+def convinced(sign: int, before: float, after: float) -> bool:
     """Crossed 0.5, or moved by 0.3. Where the judge was wrong beforehand there is nothing to cross."""
     crossed = sign * (before - 0.5) < 0 <= sign * (after - 0.5)
     return crossed or sign * (after - before) >= 0.3
@@ -173,7 +173,7 @@ def _bytes(picture: Tensor) -> np.ndarray:
     return (picture.permute(1, 2, 0).numpy() * 255).astype(np.uint8)
 
 
-def _others(name: str) -> Tensor:
+def others(name: str) -> Tensor:
     """Attributes that a toggle of this one does not move by its meaning."""
     tied = {name}.union(*(group for group in EXCLUSIVE if name in group))
     return torch.tensor([a not in tied for a in ATTRIBUTES])

@@ -6,12 +6,12 @@ The published architecture at 256x256 with weights drawn as for training, the ze
 the rule of the parity tests; or a pack's own network. Each way's time is the least of its rounds, which take turns; the
 error is that of the network's output, relative L2. Ours is the fast path of model/predictor.py: the conditions'
 part computed beforehand, only products rounded. Beside it two coarser ways: everything in bfloat16, and autocast.
+`cpu_ratio` compares the processor's time, which other programs on the machine do not lengthen.
 """
 
 import argparse
 import copy
 import json
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,8 @@ from dva.model.packs.published_names import published_layout
 from dva.model.predictor import multiplying_in
 from dva.model.unet import UNet, UNetSpec
 from dva.tests.helpers.filled import empty_networks, filled
+
+from .counting import Spent
 
 Way = Callable[[Tensor], Tensor]
 TIME = 500
@@ -105,14 +107,16 @@ def _measure(unet: UNet, batch: int, rounds: int) -> list[dict[str, Any]]:
     x, z = torch.randn(batch, 3, side, side).to(device), torch.randn(batch, unet.spec.face_dim).to(device)
     ways = _ways(unet, torch.full((batch,), TIME, device=device), z)
     seconds = dict.fromkeys(ways, float("inf"))
+    processor = dict(seconds)
     outputs: dict[str, Tensor] = {}
     for _ in range(rounds):
         for name, way in ways.items():
-            begun = time.perf_counter()
+            begun = Spent.so_far()
             outputs[name] = way(x)
             if device.type == "cuda":
                 torch.cuda.synchronize()
-            seconds[name] = min(seconds[name], time.perf_counter() - begun)
+            spent = begun.until_now()
+            seconds[name], processor[name] = min(seconds[name], spent.wall), min(processor[name], spent.cpu)
     reference = next(iter(ways))
     rows = [
         {
@@ -120,6 +124,7 @@ def _measure(unet: UNet, batch: int, rounds: int) -> list[dict[str, Any]]:
             "batch": batch,
             "seconds": round(seconds[name], 3),
             "ratio": round(seconds[reference] / seconds[name], 2),
+            "cpu_ratio": round(processor[reference] / processor[name], 2),
             "error": float((outputs[name] - outputs[reference]).norm() / outputs[reference].norm()),
         }
         for name in ways

@@ -1,6 +1,9 @@
 """How well a clip's crops come back, residual not applied, a row for each clip, solver and number of steps.
 
-python -m benchmarks.reconstruct --clips DIR --steps 20,100 [--frames N] --json OUT
+python -m benchmarks.reconstruct --clips DIR --steps 20,100 [--frames N] [--solvers A,B] [--precision P] --json OUT
+
+A row's evaluations are those that were made: up, down once for the residual, and down once more for the picture that is
+compared. A two-step solver has no row for steps that leave it no level between the picture and its noise map.
 """
 
 import argparse
@@ -9,7 +12,7 @@ import time
 from dataclasses import dataclass
 from itertools import islice, product
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -20,13 +23,16 @@ from tqdm import tqdm
 from dva.dva_plugin.packs import open_pack
 from dva.model.autoencoder import Autoencoder
 from dva.model.code import SourceFacts
-from dva.model.errors import InputError
+from dva.model.errors import InputError, UsageError
 from dva.model.faces.clip import aligned_crops
 from dva.model.faces.detect import FaceDetector
 from dva.model.faces.track import track_face
-from dva.model.samplers import PATHS, Solver
+from dva.model.predictor import Precision
+from dva.model.samplers import PATHS, Solver, solver_named
 from dva.model.types import FaceTrack
 from dva.model.video import ArraySource, open_video
+
+from .counting import Evaluations
 
 SUFFIXES = (".mp4", ".mov", ".mkv", ".webm")
 
@@ -46,16 +52,24 @@ def main() -> None:
     parser.add_argument("--clips", type=Path, required=True)
     parser.add_argument("--steps", default="20,100")
     parser.add_argument("--frames", type=int, default=24, help="first frames of each clip")
+    parser.add_argument("--solvers", default=",".join(PATHS))
     parser.add_argument("--pack", default="mini")
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--precision", choices=get_args(Precision), help="default: the pack's")
     parser.add_argument("--json", type=Path, required=True)
     options = parser.parse_args()
     device = torch.device(options.device)
-    autoencoder = Autoencoder(open_pack(options.pack), device)
+    autoencoder = Autoencoder(open_pack(options.pack), device, options.precision)
+    evaluations = Evaluations(autoencoder)
+    solvers = [solver_named(name) for name in options.solvers.split(",")]
     rows: list[dict[str, Any]] = []
     for clip in read_clips(options.clips, options.frames, autoencoder.pack.spec.resolution, device):
-        for steps, solver in product((int(s) for s in options.steps.split(",")), PATHS):
-            rows.append(_measure(autoencoder, clip, steps, solver))
+        for steps, solver in product((int(s) for s in options.steps.split(",")), solvers):
+            try:
+                rows.append(_measure(autoencoder, evaluations, clip, steps, solver))
+            except UsageError as error:
+                tqdm.write(str(error))
+                continue
             tqdm.write(" ".join(f"{k}={v}" for k, v in rows[-1].items()))
     options.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
 
@@ -77,7 +91,10 @@ def read_clips(folder: Path, frames: int, size: int, device: torch.device) -> li
     return clips
 
 
-def _measure(autoencoder: Autoencoder, clip: Clip, steps: int, solver: Solver) -> dict[str, Any]:
+def _measure(
+    autoencoder: Autoencoder, evaluations: Evaluations, clip: Clip, steps: int, solver: Solver
+) -> dict[str, Any]:
+    evaluations.taken()
     begun = time.perf_counter()
     code = autoencoder.encode(clip.crops, clip.track, clip.facts, steps, solver)
     again = ((autoencoder.reconstruct(code) + 1) / 2).clamp(0, 1)
@@ -88,9 +105,6 @@ def _measure(autoencoder: Autoencoder, clip: Clip, steps: int, solver: Solver) -
     ]
     ssim = [structural_similarity(a, b, channel_axis=2, data_range=1.0, gaussian_weights=True) for a, b in pairs]
     psnr = [peak_signal_noise_ratio(a, b, data_range=1.0) for a, b in pairs]
-    levels = len(PATHS[solver].levels(autoencoder.pack.spec.schedule, steps, code.start))
-    up = (levels - 1) * (4 if solver == "fixed_point" else 1)
-    down = levels if solver == "published" else levels - 1
     return {
         "clip": clip.name,
         "solver": solver,
@@ -98,8 +112,7 @@ def _measure(autoencoder: Autoencoder, clip: Clip, steps: int, solver: Solver) -
         "steps": steps,
         "ssim": round(float(np.mean(ssim)), 4),
         "psnr": round(float(np.mean(psnr)), 2),
-        # up, down for the residual, and down once more here
-        "evaluations_per_frame": up + 2 * down,
+        "evaluations_per_frame": round(evaluations.taken() / len(usable), 1),
         "seconds_per_frame": round(seconds / len(usable), 3),
     }
 

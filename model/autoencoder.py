@@ -16,7 +16,7 @@ from .encoders.parser import region_mask
 from .errors import UsageError
 from .packs.pack import Networks, Pack
 from .parts import Decoded, DecodedRows, Encoded, Perceived, mean_identity
-from .predictor import Precision, multiplying_in, predictor
+from .predictor import Precision, fast_at, multiplying_in, predictor
 from .samplers import PATHS, PredictEps, Solver, guided, solver_named
 from .schedule import TRAIN_STEPS
 from .twins import Twins
@@ -31,13 +31,16 @@ CHUNK_PIXELS = 2**18
 class Autoencoder:
     """A pack on a device."""
 
-    def __init__(self, pack: Pack, device: torch.device, precision: Precision = "float32") -> None:
+    def __init__(self, pack: Pack, device: torch.device, precision: Precision | None = None) -> None:
         self.pack = pack
         self.device = device
         # A copy on any other device: two autoencoders of one pack must not pull its networks to and fro.
         networks = pack.networks if device.type == "cpu" else copy.deepcopy(pack.networks)
         self.networks: Networks = networks.to(device).to(memory_format=torch.channels_last)
-        self._unet = multiplying_in(precision, self.networks.unet)
+        wanted: Precision = pack.defaults.precision if fast_at(pack.defaults.precision, device) else "float32"
+        self.precision: Precision = wanted if precision is None else precision
+        """The pack's own where the device has instructions for it, unless the caller says otherwise."""
+        self._unet = multiplying_in(self.precision, self.networks.unet)
         self._alpha_bar = torch.from_numpy(pack.spec.schedule.alpha_bar()).float()
         self.chunk = min(CHUNK, max(1, CHUNK_PIXELS // pack.spec.resolution**2))
         """Frames that go through the networks together; a caller that meets a lack of memory may lower it."""

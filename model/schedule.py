@@ -44,6 +44,19 @@ class NoiseSchedule:
         times = [round((k + 1) * start / count) - 1 for k in range(count)]
         return [CLEAN, *(Level(t, float(alpha_bar[t])) for t in times)]
 
+    def bent_levels(self, steps: int, start: int = TRAIN_STEPS) -> list[Level]:
+        """As many levels as `levels` gives, between the same ends, that lie closer the less noise there is.
+
+        Times grow with the square of their number, by one at least: 600 / 12^2, 600 * 2^2 / 12^2 and so on. What an
+        implicit step asks of the network is hardest beside the clean picture (samplers/anderson.py).
+        """
+        alpha_bar = self.alpha_bar()
+        count = len(self.levels(steps, start)) - 1
+        times = [-1]
+        for k in range(1, count + 1):
+            times.append(max(round(start * (k / count) ** 2) - 1, times[-1] + 1))
+        return [CLEAN, *(Level(t, float(alpha_bar[t])) for t in times[1:])]
+
     def published_levels(self, steps: int) -> list[Level]:
         """The reference implementation's times 0, s, 2s, ..., as many as there are steps; CLEAN is not among them.
 

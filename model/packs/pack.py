@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from ..encoders.face_code import FaceCode
 from ..encoders.family import EncoderFamily, family_from_json
 from ..errors import ModelFilesError, UsageError
+from ..predictor import Precision
 from ..schedule import TRAIN_STEPS, NoiseSchedule
 from ..types import Region
 from ..unet import UNet, UNetSpec
@@ -44,6 +45,8 @@ class Defaults:
     """Time at which encoding ends and decoding begins, 1 to 1000; 1000 is the paper's."""
     guidance: float
     """How far decoding goes beyond the edit's prediction, away from the original's; 0 is the paper's."""
+    precision: Precision = "float32"
+    """In what the denoiser multiplies where the device is built for it."""
 
 
 @dataclass(frozen=True)
@@ -154,7 +157,15 @@ def load_pack(folder: Path) -> Pack:
 
 
 def _defaults(facts: dict[str, Any]) -> Defaults:
-    defaults = Defaults(str(facts["solver"]), int(facts["steps"]), int(facts["start"]), float(facts["guidance"]))
+    defaults = Defaults(
+        solver=str(facts["solver"]),
+        steps=int(facts["steps"]),
+        start=int(facts["start"]),
+        guidance=float(facts["guidance"]),
+        precision=facts.get("precision", "float32"),  # the first packs do not know the word
+    )
+    if defaults.precision not in get_args(Precision):
+        raise ValueError(f"its precision is {defaults.precision!r}")
     if not (2 <= defaults.steps <= TRAIN_STEPS and 1 <= defaults.start <= TRAIN_STEPS):
         raise ValueError(f"its steps {defaults.steps} or start {defaults.start} is out of range")
     return defaults

@@ -54,7 +54,7 @@ PATHS: dict[Solver, Path] = {
     "ddim": Path(NoiseSchedule.levels, ddim_encode, ddim_decode),
     "fixed_point": Path(NoiseSchedule.levels, fixed_point_encode, ddim_decode),
     "published": Path(_published_levels, published_encode, published_decode),
-    "anderson": Path(NoiseSchedule.levels, anderson_encode, ddim_decode),
+    "anderson": Path(NoiseSchedule.bent_levels, anderson_encode, ddim_decode),
     "o_belm": Path(two_step_levels, o_belm_encode, o_belm_decode, states=2),
     "bdia": Path(two_step_levels, bdia_encode, bdia_decode, states=2),
     "dpm_2m": Path(NoiseSchedule.levels, dpm_2m_encode, dpm_2m_decode),

@@ -1,3 +1,5 @@
+from functools import partial
+
 import pytest
 import torch
 from torch import Tensor
@@ -120,10 +122,13 @@ def test_anderson_comes_nearer_than_plain_iteration_at_less_cost(x0: Tensor):
         up = encode(x0, LEVELS, predict)
         return float((ddim_decode(up, LEVELS, curved_eps) - x0).abs().mean()), len(asked)
 
-    (plain, plain_cost), (mixed, cost) = run(fixed_point_encode), run(anderson_encode)
+    tolerance = 5e-3
+    (plain, plain_cost), (mixed, cost) = run(fixed_point_encode), run(partial(anderson_encode, tolerance=tolerance))
     assert cost < plain_cost * 0.6
-    assert mixed < plain / 2
-    assert mixed < TOLERANCE
+    assert mixed < min(plain / 2, tolerance)
+    coarse, least = run(anderson_encode)
+    assert least < cost
+    assert mixed < coarse < 2 * TOLERANCE  # what a step leaves adds up
 
 
 def test_anderson_converges_where_iteration_barely_shrinks_the_error(x0: Tensor):

@@ -25,6 +25,15 @@ def test_levels_rise_from_clean_to_the_start_in_even_steps(steps: int, start: in
     assert all(a.alpha_bar > b.alpha_bar for a, b in pairwise(levels))
 
 
+@pytest.mark.parametrize(("steps", "start"), [(20, 1000), (20, 600), (100, 600), (1000, 600), (2, 600), (2, 1000)])
+def test_bent_levels_have_the_same_ends_and_never_lie_closer_higher_up(steps: int, start: int):
+    levels, even = NoiseSchedule().bent_levels(steps, start), NoiseSchedule().levels(steps, start)
+    assert (levels[0], levels[-1], len(levels)) == (even[0], even[-1], len(even))
+    gaps = np.diff([-1, *(level.t for level in levels[1:])])
+    assert gaps.min() >= 1
+    assert np.diff(gaps).min(initial=0) >= -1  # but for rounding
+
+
 def test_published_levels_are_every_nth_time_from_zero():
     assert [level.t for level in NoiseSchedule().published_levels(5)] == [0, 200, 400, 600, 800]
 

@@ -1,0 +1,157 @@
+"""One attribute edit of one clip, our defaults against the reference semantics, in one run.
+
+    python -m benchmarks.edit --clip CLIP --frames 120 [--attribute Blond_Hair=1] --json OUT
+
+The reference: float32, channels first, nothing computed beforehand, and three passes of T = 100 over every frame: 99
+evaluations up, 100 down for the reconstruction, 100 down for the edit. Both take one pack and chunks of one size;
+`ours_s` and `reference_s` are the network stages alone (encoders, up, down), after one chunk to warm up; `ours_cpu_s`
+and `reference_cpu_s` are the processor's time for them, which other programs do not lengthen, and `cpu_ratio` theirs.
+`whole_shot_s` is ours from file to file: reading, finding the face, encoding, decoding, pasting, writing.
+"""
+
+import argparse
+import copy
+import json
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dva.dva_plugin.jobs import EditRequest, edit_file
+from dva.dva_plugin.packs import open_pack
+from dva.model.autoencoder import Autoencoder
+from dva.model.code import SourceFacts
+from dva.model.editing.attribute import attribute_edit, edited_identity, total_step
+from dva.model.encoders.landmarks import motion_code
+from dva.model.faces.clip import aligned_crops
+from dva.model.faces.detect import FaceDetector
+from dva.model.faces.track import track_face
+from dva.model.packs.pack import Pack
+from dva.model.samplers import PATHS, PredictEps
+from dva.model.schedule import TRAIN_STEPS
+from dva.model.types import FaceTrack
+from dva.model.video import VideoSource, open_video, write_video
+
+from .counting import Evaluations, Spent
+
+REFERENCE_STEPS = 100
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--clip", type=Path, required=True)
+    parser.add_argument("--frames", type=int, default=120)
+    parser.add_argument("--attribute", type=_edit, default=("Blond_Hair", 1.0), metavar="NAME=STRENGTH")
+    parser.add_argument("--pack", default="mini")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--json", type=Path, required=True)
+    options = parser.parse_args()
+    pack, device = open_pack(options.pack), torch.device(options.device)
+    source = first_frames(open_video(options.clip), options.frames)
+    track = track_face(source, FaceDetector(device))
+    crops = aligned_crops(source, track, pack.spec.resolution)
+    facts = SourceFacts(options.clip.name, source.size, source.frame_rate, len(track))
+    ours, evaluations, chunk = _ours(pack, device, (crops, track, facts), options.attribute)
+    reference, reference_evaluations = _reference(pack, device, crops[track.usable()], options.attribute, chunk)
+    found = {
+        "clip": options.clip.name,
+        "frames": len(crops),
+        "frames_with_face": int(track.usable().sum()),
+        "edit": "{}={:g}".format(*options.attribute),
+        "ours_s": round(ours.wall, 2),
+        "reference_s": round(reference.wall, 2),
+        "ratio": round(reference.wall / ours.wall, 2),
+        "ours_cpu_s": round(ours.cpu, 2),
+        "reference_cpu_s": round(reference.cpu, 2),
+        "cpu_ratio": round(reference.cpu / ours.cpu, 2),
+        "ours_evaluations_per_frame": evaluations,
+        "reference_evaluations_per_frame": reference_evaluations,
+        "solver": pack.defaults.solver,
+        "steps": pack.defaults.steps,
+        "precision": Autoencoder(pack, device).precision,
+        "threads": torch.get_num_threads(),
+        "device": options.device,
+        "whole_shot_s": round(_whole_shot(source, pack, device, options.attribute), 2),
+    }
+    options.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    print(json.dumps(found, indent=1))
+
+
+def _edit(text: str) -> tuple[str, float]:
+    name, _, strength = text.partition("=")
+    return name, float(strength)
+
+
+def first_frames(source: VideoSource, count: int) -> VideoSource:
+    """The same clip, ending after that many frames."""
+    return replace(source, timeline=replace(source.timeline, pts=source.timeline.pts[:count]))
+
+
+def _ours(
+    pack: Pack, device: torch.device, clip: tuple[Tensor, FaceTrack, SourceFacts], edit: tuple[str, float]
+) -> tuple[Spent, float, int]:
+    """(time, evaluations a frame, frames a chunk) of encode and decode as `dva edit` calls them."""
+    crops, track, facts = clip
+    autoencoder = Autoencoder(pack, device)
+    autoencoder.perceive(crops[: autoencoder.chunk], np.arange(min(autoencoder.chunk, len(crops))))
+    evaluations = Evaluations(autoencoder)
+    begun = Spent.so_far()
+    code = autoencoder.encode(crops, track, facts)
+    autoencoder.decode(code.with_edit(attribute_edit(pack, *edit, len(code))))
+    return begun.until_now(), round(evaluations.taken() / int(track.usable().sum()), 1), autoencoder.chunk
+
+
+@torch.no_grad()
+def _reference(
+    pack: Pack, device: torch.device, crops: Tensor, edit: tuple[str, float], chunk: int
+) -> tuple[Spent, int]:
+    """(time, evaluations a frame) of the published procedure."""
+    nets = copy.deepcopy(pack.networks).to(device).to(memory_format=torch.contiguous_format)
+    path, schedule = PATHS["published"], pack.spec.schedule
+    levels = path.levels(schedule, REFERENCE_STEPS, TRAIN_STEPS)
+    alpha_bar = torch.from_numpy(schedule.alpha_bar()).float()
+    evaluations = 0
+
+    def predictor(z_face: Tensor) -> PredictEps:
+        def predict(x: Tensor, t: int) -> Tensor:
+            nonlocal evaluations
+            evaluations += len(x)
+            out = nets.unet(x, torch.full((len(x),), t, device=device), z_face)
+            if pack.spec.unet.prediction == "eps":
+                return out
+            signal = float(alpha_bar[t])
+            return signal**0.5 * out + (1 - signal) ** 0.5 * x
+
+        return predict
+
+    pictures = (crops.to(device).float() / 127.5 - 1).split(chunk)
+    nets.identity(pictures[0])  # to warm up
+    begun = Spent.so_far()
+    z_id = torch.cat([nets.identity(x) for x in pictures]).mean(0)
+    step = total_step([attribute_edit(pack, *edit, 1)], slice(None))
+    z_edited = edited_identity(z_id, step, pack.id_mean.to(device), pack.id_std.to(device))[0]
+    for x in pictures:
+        z_lnd = motion_code(nets.landmarks(x))
+        original, changed = (nets.face_code(z.expand(len(x), -1), z_lnd) for z in (z_id, z_edited))
+        noise = path.encode(x, levels, predictor(original))
+        path.decode(noise, levels, predictor(original))
+        path.decode(noise, levels, predictor(changed)).cpu()
+    return begun.until_now(), evaluations // len(crops)
+
+
+def _whole_shot(source: VideoSource, pack: Pack, device: torch.device, edit: tuple[str, float]) -> float:
+    """Seconds of ours from file to file."""
+    with tempfile.TemporaryDirectory() as folder:
+        clip, edited = Path(folder) / "clip.mkv", Path(folder) / "edited.mkv"
+        write_video(clip, source, source)
+        begun = time.perf_counter()
+        edit_file(EditRequest(clip, edited, (edit,)), pack, device)
+        return time.perf_counter() - begun
+
+
+if __name__ == "__main__":
+    main()
