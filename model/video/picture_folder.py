@@ -55,6 +55,16 @@ class PictureFolder:
         file = source_file(self._like)
         if self._sound is not None and file is not None:
             write_sound(self._part / f"{SOUND}{self._sound}", file)
+        try:
+            self._take_name()
+        except PermissionError as error:  # on Windows: a player holds one of the earlier pictures open
+            kept = self._folder.with_name(self._part.name.lstrip(".").removesuffix(".part"))
+            self._part.rename(kept)
+            raise InputError(
+                f"{self._folder} is in use by another program; the finished pictures were kept in {kept}"
+            ) from error
+
+    def _take_name(self) -> None:
         if not self._folder.exists():
             self._part.rename(self._folder)
             return
@@ -62,8 +72,9 @@ class PictureFolder:
         self._folder.rename(earlier)
         try:
             self._part.rename(self._folder)
-        except OSError:
-            earlier.rename(self._folder)
+        except BaseException:
+            if not self._folder.exists():
+                earlier.rename(self._folder)
             raise
         shutil.rmtree(earlier, ignore_errors=True)
 

@@ -60,7 +60,7 @@ def test_the_command_line_offers_what_can_be_written() -> None:
      ("yuv440p", "yuv444p12le"),
      ("yuva420p", "yuva444p12le"), ("yuva444p12le", "yuva444p12le"), ("gbrap16le", "yuva444p12le")],
 )  # fmt: skip
-@pytest.mark.parametrize("size", [(32, 48), (19, 27)])
+@pytest.mark.parametrize("size", [(19, 27)])
 def test_prores_has_two_profiles(
     make_clip: Callable, tmp_path: Path, pixels: str, written: str, size: tuple[int, int]
 ) -> None:
@@ -152,7 +152,7 @@ def test_alpha_that_players_cannot_hold_is_refused_with_what_can(
      ("gbrap16le", "auto", "rgba64be"), ("gray16le", "auto", "gray16be"), ("gbrp", "png16", "rgb48be"),
      ("gbrap12le", "png16", "rgba64be"), ("gbrap16le", "png8", "rgba")],
 )  # fmt: skip
-@pytest.mark.parametrize("size", [(32, 48), (19, 27)])
+@pytest.mark.parametrize("size", [(19, 27)])
 def test_png_holds_every_code_of_rgb_and_gray(
     make_clip: Callable, tmp_path: Path, pixels: str, codec: CodecChoice, written: str, size: tuple[int, int]
 ) -> None:
@@ -263,8 +263,9 @@ def test_colour_tags_are_kept_by_every_codec(
 
 
 @pytest.mark.parametrize(("suffix", "codec"), VIDEO_TARGETS)
-@pytest.mark.parametrize("inner", ["in.mov", "in.mp4", "in.mkv"])
-@pytest.mark.parametrize(("rate", "timecode"), [("25", "10:11:12:13"), ("30000/1001", "01:00:00;02")])
+@pytest.mark.parametrize(
+    ("inner", "rate", "timecode"), [("in.mov", "25", "10:11:12:13"), ("in.mkv", "30000/1001", "01:00:00;02")]
+)
 def test_the_timecode_is_kept(
     tmp_path: Path, suffix: str, codec: CodecChoice, inner: str, rate: str, timecode: str
 ) -> None:

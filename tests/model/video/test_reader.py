@@ -115,14 +115,17 @@ def test_motion_jpeg_with_exif_is_read_upright(tmp_path: Path, number: int, size
     exif = Image.Exif()
     exif[0x0112] = number
     picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (*EVEN, 3), np.uint8))
-    picture.save(tmp_path / "a.jpg", exif=exif, subsampling=0)
+    (tmp_path / "still").mkdir()
+    picture.save(tmp_path / "still" / "a1.jpg", exif=exif, subsampling=0)
     with av.open(str(tmp_path / "a.avi"), "w") as container:
         stream = container.add_stream("mjpeg", rate=25)
         stream.height, stream.width, stream.pix_fmt = *EVEN, "yuvj444p"
-        packet = av.Packet((tmp_path / "a.jpg").read_bytes())
+        packet = av.Packet((tmp_path / "still" / "a1.jpg").read_bytes())
         packet.stream, packet.pts, packet.dts, packet.time_base = stream, 0, 0, Fraction(1, 25)
         container.mux(packet)
-    assert open_video(tmp_path / "a.avi").size == size
+    (moving,), (still,) = open_video(tmp_path / "a.avi"), open_video(tmp_path / "still")
+    assert moving.size == size
+    assert same(moving.planes, still.planes)
 
 
 def test_a_skew_rotation_is_refused(make_clip: Callable) -> None:

@@ -282,6 +282,27 @@ def test_an_earlier_sequence_is_replaced_as_a_whole(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
+def test_finished_pictures_are_kept_where_their_folder_is_in_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Windows moves no folder of which a program holds a file open; the earlier pictures stay as they were."""
+    earlier = write_pngs(tmp_path / "out", [0])
+    clip = ArraySource(np.zeros((3, 8, 8, 3), np.uint8), Fraction(24))
+    rename = Path.rename
+
+    def in_use(path: Path, target: Path) -> Path:
+        if path.name == "out":
+            raise PermissionError(13, "in use", str(path))
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", in_use)
+    with pytest.raises(InputError, match=r"in use by another program; the finished pictures were kept in .*out\."):
+        write_video(tmp_path / "out" / "shot.%04d.png", clip, clip)
+    (kept,) = (path for path in tmp_path.iterdir() if path.name != "out")
+    assert len(list(open_video(kept))) == 3
+    assert np.array_equal(next(iter(open_video(tmp_path / "out"))).to_rgb8(), earlier[0])
+
+
 def test_a_folder_that_cannot_be_taken_is_refused_before_any_work(make_clip: Callable, tmp_path: Path) -> None:
     write_pngs(tmp_path / "in", [0, 1])
     (tmp_path / "notes").mkdir()
