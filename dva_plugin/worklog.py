@@ -74,7 +74,7 @@ class Workspace:
 
     def reached(self, stage: str, done: int) -> None:
         """Remember what to say to somebody who stops the run."""
-        self._reached = f" ({stage}: {done})"
+        self._reached = f" ({stage}: {done} frames)"
 
     def check_space(self, needed: int) -> None:
         """InputError where the disk has less room than the work needs, in bytes."""
@@ -166,4 +166,6 @@ def _locked(file: BinaryIO) -> bool:
 
 
 def _megabytes(folder: Path) -> int:
-    return round(sum(path.stat().st_size for path in folder.rglob("*")) / 1e6)
+    """What the files take on the disk: rows that are not there yet take nothing, where the system can tell."""
+    found = [path.stat() for path in folder.rglob("*")]
+    return round(sum(512 * getattr(stat, "st_blocks", stat.st_size / 512) for stat in found) / 1e6)

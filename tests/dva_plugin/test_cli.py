@@ -175,7 +175,7 @@ def test_stopping_midway_leaves_no_file_and_says_what_is_kept(
     monkeypatch.setattr("dva.model.faces.clip.paste", stop)
     out = tmp_path / "out.mkv"
     assert main(["edit", str(portrait), "-o", str(out), "--attribute", "Gray_Hair=2", "--pack", pack]) == 130
-    assert "dva: stopped; what was done (decoded: 6) is kept in" in capsys.readouterr().err
+    assert "dva: stopped; what was done (decoded: 6 frames) is kept in" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == [".out.mkv.work"]
 
 
@@ -235,5 +235,5 @@ def test_a_polite_kill_leaves_no_file_and_keeps_the_work(pack: str, portrait: Pa
     process.terminate()
     rest = process.communicate()[1]
     assert process.returncode == 130
-    assert b"dva: stopped; what was done (aligned: 7) is kept in" in rest
+    assert b"dva: stopped; what was done (aligned: 7 frames) is kept in" in rest
     assert [path.name for path in tmp_path.iterdir()] == [".out.mkv.work"]

@@ -83,7 +83,7 @@ def test_a_stopped_edit_says_what_is_kept_and_goes_on_to_the_same_frames(
     stop_after(monkeypatch, method, 2)
     assert edit(pack, clip, out) == 130
     told = capsys.readouterr().err
-    assert f"({method}: 4) is kept in {tmp_path / '.out.mkv.work'}" in told
+    assert f"({method}: 4 frames) is kept in {tmp_path / '.out.mkv.work'}" in told
     assert "the same command goes on from there" in told
     assert not out.exists()
     monkeypatch.setattr(jobs, "track_source", not_again)
