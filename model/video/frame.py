@@ -83,6 +83,24 @@ class Frame:
         rgb *= 255.0
         return np.rint(rgb, out=rgb).astype(np.uint8)
 
+    def part(self, top: int, left: int, bottom: int, right: int) -> tuple["Frame", int, int]:
+        """Cut out rows top to bottom - 1 and columns left to right - 1, to be looked at; nothing is copied.
+
+        Returns the part and its own top and left: it is widened so that no chroma sample is cut and colours at the
+        asked edge are those of the whole frame.
+        """
+        height, width = self.size
+        block = 8  # two samples of the coarsest chroma
+        top, left = max(0, top // block - 1) * block, max(0, left // block - 1) * block
+        bottom, right = min(height, (-(-bottom // block) + 1) * block), min(width, (-(-right // block) + 1) * block)
+        across, down = self.format.chroma_shift
+        shifts = [(0, 0), (down, across), (down, across), (0, 0)] if self.format.family == "yuv" else [(0, 0)] * 4
+        planes = tuple(
+            plane[top >> y : -(-bottom >> y), left >> x : -(-right >> x)]
+            for plane, (y, x) in zip(self.planes, shifts, strict=False)
+        )
+        return replace(self, planes=planes), top, left
+
     def add_rgb(self, delta: NDArray[np.float32], top: int, left: int) -> "Frame":
         """Add a colour difference inside a window, on the source's own samples.
 
