@@ -97,7 +97,7 @@ def _still(path: Path) -> FloatImage:
             if picture.width * picture.height > MOST_PIXELS:
                 raise InputError(f"{path} claims to hold {picture.width}x{picture.height} pixels, which no mask does")
             if picture.mode.startswith("I"):  # 16-bit gray, which Pillow would cut off at 255
-                return np.clip(np.asarray(picture, np.float32) / 65535, 0, 1)
+                return np.asarray(np.asarray(picture, np.float32) / 65535, np.float32).clip(0, 1)
             pixels = np.asarray(picture.convert("RGBA"), np.float32) / 255
     except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
         raise InputError(f"{path} cannot be read as a picture ({error}); save the mask as PNG") from error
