@@ -36,9 +36,9 @@ def match_colours(
     fits = np.stack([_fit(*frame) for frame in zip(difference, crops, masks, strict=True)])
     usable = np.any(masks, axis=(1, 2))
     steady = smooth_over_frames(fits * usable[:, None], usable, smoothing * float(frame_rate))
-    gain, offset = (1 + steady[:, None, None, :3]), steady[:, None, None, 3:]
-    source = crops.astype(np.float32) / 255
-    matched = (source + difference) * gain + offset - source
+    extra_gain, offset = steady[:, None, None, :3], steady[:, None, None, 3:]
+    edited = crops.astype(np.float32) / 255 + difference
+    matched = difference + edited * extra_gain + offset
     untouched = difference == 0
     return np.where(untouched.all(axis=-1, keepdims=True), difference, matched).astype(np.float32)
 

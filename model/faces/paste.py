@@ -20,6 +20,8 @@ FloatImage = NDArray[np.float32]
 
 GUIDE_SIDE = 192
 """The square's side, in pixels, at which the frame's colours are related to the mask; more tells no more."""
+NOTHING = 1e-4
+"""Alpha, interpolated linearly at the centre of a pixel, up to which the pixel is not written."""
 LEAST_GUIDE_SIDE = 24
 """A square of fewer pixels has no edges to follow; its feather is smooth."""
 
@@ -130,10 +132,10 @@ class _Square:
         return self._sampled(layers, "bilinear", resize=resize)
 
     def feather(self, alpha: FloatImage) -> FloatImage:
-        """[h, w] of alpha [S, S]: smooth, in [0, 1], and 0 where a straight line says so, or outside the square."""
+        """[h, w] of alpha [S, S]: smooth, in [0, 1], and 0 outside the square and where a straight line says so."""
         layers = alpha[..., None]
         inside = (self.points[0].abs() < 1).all(dim=-1).numpy()
-        written = inside & (self.laid(layers)[..., 0] > 0)
+        written = inside & (self.laid(layers, resize=False)[..., 0] > NOTHING)
         return (np.clip(self.enlarged(layers)[..., 0], 0, 1) * written).astype(np.float32)
 
     def _sampled(self, layers: FloatImage, mode: str, *, resize: bool) -> FloatImage:
