@@ -62,10 +62,9 @@ def test_noise_on_a_wall_draws_no_outline() -> None:
     nothing = np.zeros((256, 256), bool)
     change = changed(alpha, nothing)
     frame = picture(nothing, noise=0)
-    smooth = np.abs(
-        paste(frame, QUAD, np.full((SIDE, SIDE, 3), 0.1, np.float32), alpha, "keep").to_rgb() - frame.to_rgb()
-    )
-    assert np.abs(np.diff(smooth.mean(axis=-1), axis=0)).max() < 0.1 / 10
+    little = np.full((SIDE, SIDE, 3), 0.1, np.float32)
+    smooth = paste(frame, QUAD, little, alpha, "keep").to_rgb() - frame.to_rgb()
+    assert np.abs(np.diff(smooth, axis=0)).max() < 0.1 / 10
     assert change[128, 128] > 0.2
 
 
@@ -146,5 +145,5 @@ def test_a_mask_in_the_frame_covers_all_that_is_written() -> None:
 
 @pytest.mark.parametrize("feather", [-0.1, 0.51, float("nan")])
 def test_a_feather_out_of_range_is_refused(feather: float) -> None:
-    with pytest.raises(UsageError, match="0 to 0.5"):
+    with pytest.raises(UsageError, match="the crop's side"):
         PasteSettings(feather=feather)
