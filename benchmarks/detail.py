@@ -41,16 +41,24 @@ def main() -> None:
     parser.add_argument("--json", type=Path, required=True)
     options = parser.parse_args()
     code, classes = load_code(options.code), open_pack(options.pack).spec.parser_classes
-    face = frame_masks(code.track, region_mask(code.parsing, classes, "face").numpy())
-    head = frame_masks(code.track, region_mask(code.parsing, classes, "face+hair").numpy())
-    source = [frame.to_rgb() for frame in open_video(options.clip)]
+    near = _near(code)
+    face = frame_masks(code.track, region_mask(code.parsing, classes, "face").numpy())[(slice(None), *near)]
+    head = frame_masks(code.track, region_mask(code.parsing, classes, "face+hair").numpy())[(slice(None), *near)]
+    source = [frame.to_rgb()[near] for frame in open_video(options.clip)]
     sides = [_sides(image, head[i] > 0.5, _band(code, i)) for i, image in enumerate(source)]
     rows = []
     for name, _, file in (text.partition("=") for text in options.edited):
-        edited = [frame.to_rgb() for frame in open_video(file)]
+        edited = [frame.to_rgb()[near] for frame in open_video(file)]
         rows.append({"clip": options.clip.name, "edit": name, **_measure(source, edited, face, sides)})
         print(json.dumps(rows[-1]))
     options.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+
+
+def _near(code: ClipCode) -> tuple[slice, slice]:
+    """The part of the frames where the squares lie, so that a small face in a large frame costs little."""
+    corners = code.track.quads[code.track.usable()].reshape(-1, 2)
+    (left, top), (right, bottom) = np.maximum(corners.min(axis=0), 0).astype(int), corners.max(axis=0).astype(int)
+    return slice(top, bottom), slice(left, right)
 
 
 def _band(code: ClipCode, i: int) -> float:

@@ -8,8 +8,10 @@ from .settings import Detail
 
 FloatImage = NDArray[np.float32]
 
-SMALL, LARGE = 0.06, 0.18
+SMALL, LARGE = 0.1, 0.3
 """Changes of colour, of [0, 1]: up to the first the source's detail stays, from the second on the picture decides."""
+SURVIVED = 0.5
+"""Part of a crop's own fine structure from which on it counts as still there."""
 FLAT = 0.01
 """Contrast, of [0, 1], up to which a crop has no structure of its own that an edit could do away with."""
 
@@ -28,18 +30,23 @@ def replaced_share(crop: FloatImage, difference: FloatImage, detail: Detail) -> 
         return np.zeros_like(changed)
     if detail == "replace":
         return changed
-    part = np.clip((_smooth(np.abs(difference).max(axis=-1), 1.0) - SMALL) / (LARGE - SMALL), 0, 1)
-    large = part * part * (3 - 2 * part)
-    return (changed * large * (1 - _survived(crop, difference))).astype(np.float32)
+    large = _rise((_smooth(np.abs(difference).max(axis=-1), 1.0) - SMALL) / (LARGE - SMALL))
+    return (changed * large * (1 - _rise(_survived(crop, difference) / SURVIVED))).astype(np.float32)
+
+
+def _rise(part: FloatImage) -> FloatImage:
+    """From 0 to 1 without a corner (Hermite's cubic)."""
+    held = np.clip(part, 0, 1)
+    return held * held * (3 - 2 * held)
 
 
 def _survived(crop: FloatImage, difference: FloatImage) -> FloatImage:
-    """[S, S] in [0, 1]: the slope of the edited crop's fine structure over the source's, round each pixel."""
+    """[S, S]: the slope of the edited crop's fine structure over the source's, round each pixel."""
     before = crop - _smooth(crop, 1.5)
     after = before + difference - _smooth(difference, 1.5)
     shared = _smooth((before * after).sum(axis=-1), 1.5)
     own = _smooth((before * before).sum(axis=-1), 1.5)
-    return np.clip((shared + FLAT**2) / (own + FLAT**2), 0, 1).astype(np.float32)
+    return (shared + FLAT**2) / (own + FLAT**2)
 
 
 def _smooth(image: FloatImage, sigma: float) -> FloatImage:

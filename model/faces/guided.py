@@ -14,8 +14,10 @@ from ..types import FloatArray
 
 FloatImage = NDArray[np.float32]
 
-RADIUS = 1 / 32
-"""Half the window's width, as part of the square's side: what a mask of 64 pixels may be wrong by, and its feather."""
+RADIUS = 1 / 20
+"""Half the window's width, as part of the square's side: three crop pixels of 64, so that it sees past the feather."""
+FIRMNESS = 2
+"""By how much the found outline is steepened round one half: the fit leaves some of the head on the wall."""
 EDGE = 4e-4
 """Variance of colour, in [0, 1] squared, up to which a window counts as flat: grain of 2 % draws no outline."""
 
@@ -51,4 +53,5 @@ def outline_of(alpha: FloatImage) -> FloatImage:
 
 def within_feather(found: FloatImage, alpha: FloatImage) -> FloatImage:
     """Hold an outline that was found in the picture to the feather: 1 where alpha is 1, and 0 where it is 0."""
-    return np.clip(found, np.clip(4 * alpha - 3, 0, 1), np.clip(4 * alpha, 0, 1))
+    firm = FIRMNESS * (found - np.float32(0.5)) + np.float32(0.5)
+    return np.clip(firm, np.clip(4 * alpha - 3, 0, 1), np.clip(4 * alpha, 0, 1))

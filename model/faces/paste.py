@@ -52,10 +52,11 @@ def paste(
     strength = _matte(seen, square, alpha)
     if in_front is not None:
         strength *= 1 - in_front[window.slices]
-    change = square.enlarged(_filled(difference, alpha))
+    filled = _filled(difference, alpha)
+    change = square.enlarged(filled)
     if detail != "keep":
         crop = seen.cut(square.size)
-        share = square.laid(replaced_share(crop, difference, detail)[..., None])
+        share = square.laid(replaced_share(crop, filled, detail)[..., None])
         change -= share * (seen.here - square.enlarged(crop))
     delta = mixed_change(seen.here, change, strength, frame.colour.tags.transfer)
     return frame.add_rgb(delta, window.top, window.left) if delta.any() else frame
