@@ -37,7 +37,7 @@ def replaced_share(crop: FloatImage, difference: FloatImage, detail: Detail) -> 
 def _rise(part: FloatImage) -> FloatImage:
     """From 0 to 1 without a corner (Hermite's cubic)."""
     held = np.clip(part, 0, 1)
-    return held * held * (3 - 2 * held)
+    return np.asarray(held * held * (3 - 2 * held), np.float32)
 
 
 def _survived(crop: FloatImage, difference: FloatImage) -> FloatImage:
