@@ -16,6 +16,7 @@ from .host import DEVICE_NAMES, choose_device
 from .manifest import read_manifest
 from .mix_cli import add_mix_options
 from .packs_cli import add_packs_commands
+from .paste_cli import add_paste_options, paste_settings
 from .train import add_train_attributes_options, add_train_options
 from .video_options import CODECS, frame_rate
 
@@ -81,6 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     edit.add_argument(
         "--code", type=Path, metavar="FILE", help="keep the encoded clip here (.dva) and use it next time"
     )
+    add_paste_options(edit)
     edit.add_argument("--seed", type=seed_number, default=0, help="for whatever is drawn at random (default 0)")
     _add_model_options(edit)
     edit.set_defaults(run=_edit)
@@ -133,6 +135,8 @@ def _edit(options: argparse.Namespace) -> None:
         codec=options.codec,
         code=options.code,
         frame_rate=options.frame_rate,
+        paste=paste_settings(options),
+        occlusion=options.occlusion,
     )
     device = choose_device(options.device)
     pack = open_pack(options.pack)

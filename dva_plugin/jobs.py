@@ -2,7 +2,7 @@
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from fractions import Fraction
 from pathlib import Path
 from typing import Literal
@@ -16,8 +16,10 @@ from ..model.code import ClipCode, SourceFacts, load_code
 from ..model.code_growth import NO_DIGEST, begin_code, keep_code, stored_digest
 from ..model.editing.attribute import attribute_edit
 from ..model.errors import DeviceError, ModelFilesError, UsageError
-from ..model.faces.clip import EditedSource
+from ..model.faces.clip import EditedSource, edited_source
 from ..model.faces.detect import FaceDetector
+from ..model.faces.occlusion import Occlusion, open_occlusion
+from ..model.faces.settings import PasteSettings
 from ..model.faces.track import track_face
 from ..model.files import map_tensor_file
 from ..model.metrics.flags import ranges
@@ -28,7 +30,7 @@ from ..model.video import CodecChoice, FrameSource, VideoSource, VideoWriter, op
 from .host import with_less_memory
 from .worklog import Stash, Workspace
 
-NOT_OF_THE_CODE = ("source", "target", "attributes", "codec", "code", "frame_rate")
+NOT_OF_THE_CODE = ("source", "target", "attributes", "codec", "code", "frame_rate", "paste", "occlusion")
 """Fields of a request that change nothing in the encoded clip, or that its code's file names itself."""
 
 
@@ -47,6 +49,9 @@ class EditRequest:
     """A clip code to go on from, or to be written where it does not exist yet: the next edit then costs a fraction."""
     frame_rate: Fraction | None = None
     """Of pictures, which do not know it."""
+    paste: PasteSettings = field(default_factory=PasteSettings)
+    occlusion: Path | None = None
+    """A mask clip, an image sequence or a still: white is in front of the face, and stays."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +60,8 @@ class Edited:
 
     difference: FloatArray
     """[T, S, S, 3] float32: edited minus source, both in [0, 1]."""
-    alpha: NDArray[np.float32]
-    """[T, S, S] in [0, 1]: how much of it each crop pixel takes."""
+    mask: NDArray[np.bool_]
+    """[T, S, S]: what it may touch."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +107,7 @@ def _edit(request: EditRequest, pack: Pack, device: torch.device, on_progress: O
     if request.target.resolve() == request.source.resolve():
         raise UsageError(f"{request.target} is the source itself; name another output file")
     source = open_video(request.source, frame_rate=request.frame_rate)
+    occlusion = open_occlusion(request.occlusion, source) if request.occlusion else None
     for name, strength in request.attributes:
         attribute_edit(pack, name, strength, 1)
     if request.steps is not None:
@@ -109,7 +115,7 @@ def _edit(request: EditRequest, pack: Pack, device: torch.device, on_progress: O
     writer = VideoWriter(request.target, source, request.codec)
     # The work is the outer context: it may go when the file bears its name, and not before.
     with Workspace(request.target) as work, writer:
-        return _edit_in(work, writer, source, Autoencoder(pack, device), request, on_progress)
+        return _edit_in(work, writer, source, Autoencoder(pack, device), request, occlusion, on_progress)
 
 
 def _edit_in(
@@ -118,6 +124,7 @@ def _edit_in(
     source: VideoSource,
     autoencoder: Autoencoder,
     request: EditRequest,
+    occlusion: Occlusion | None,
     on_progress: OnProgress,
 ) -> EditReport:
     """All maps of files in the work folder end with this function, so that the folder can be removed anywhere."""
@@ -132,7 +139,7 @@ def _edit_in(
         code = code.with_edit(attribute_edit(autoencoder.pack, name, strength, len(code)))
     depends_on = [stored_digest(path), autoencoder.device.type, [list(edit) for edit in request.attributes]]
     edited = decode_clip(work.stash("edit", depends_on), code, autoencoder, on_progress)
-    write_edited(writer, source, code.track, edited, on_progress)
+    write_edited(writer, pasted_source(source, code, edited, request.paste, occlusion), on_progress)
     missing = np.flatnonzero(~code.track.usable())
     return EditReport(len(code), tuple(int(i) for i in missing))
 
@@ -193,13 +200,22 @@ def decode_clip(stash: Stash, code: ClipCode, autoencoder: Autoencoder, on_progr
     path, decoded = stash.file("edit.safetensors"), stash.mark("decoded")
     with_less_memory(autoencoder, lambda: decode_into(autoencoder, code, path, decoded, on_progress))
     tensors = map_tensor_file(path)[1]
-    return Edited(tensors["difference"].permute(0, 2, 3, 1).numpy(), tensors["alpha"].numpy())
+    return Edited(tensors["difference"].permute(0, 2, 3, 1).numpy(), tensors["mask"].numpy())
 
 
-def write_edited(
-    writer: VideoWriter, source: FrameSource, track: FaceTrack, edited: Edited, on_progress: OnProgress
-) -> None:
+def pasted_source(
+    source: FrameSource,
+    code: ClipCode,
+    edited: Edited,
+    settings: PasteSettings | None = None,
+    occlusion: Occlusion | None = None,
+) -> EditedSource:
+    """The clip with every edited crop in its frame; nothing is worked out before a frame is read."""
+    return edited_source(source, code.track, code.crops, edited.difference, edited.mask, settings, occlusion)
+
+
+def write_edited(writer: VideoWriter, edited: EditedSource, on_progress: OnProgress) -> None:
     """Paste every edited crop into its frame, and write all frames."""
-    for i, frame in enumerate(EditedSource(source, track, edited.difference, edited.alpha)):
+    for i, frame in enumerate(edited):
         writer.write(frame)
-        on_progress(Progress("write", i + 1, len(track)))
+        on_progress(Progress("write", i + 1, edited.frame_count))

@@ -14,7 +14,7 @@ from ..model.errors import UsageError
 from ..model.packs.pack import Pack
 from ..model.types import OnProgress, ignore_progress
 from ..model.video import CodecChoice, VideoSource, VideoWriter, open_video
-from .jobs import EditReport, EditRequest, decode_clip, encode_clip, memory_spoken, write_edited
+from .jobs import EditReport, EditRequest, decode_clip, encode_clip, memory_spoken, pasted_source, write_edited
 from .worklog import Workspace
 
 GAUSSIAN = Path("gaussian")
@@ -87,7 +87,7 @@ def _mix_in(
     edited = decode_clip(stash, code, autoencoder, on_progress)
     source = opened[request.source]
     assert isinstance(source, VideoSource)
-    write_edited(writer, source, code.track, edited, on_progress)
+    write_edited(writer, pasted_source(source, code, edited), on_progress)
     missing = np.flatnonzero(~code.track.usable())
     return EditReport(len(code), tuple(int(i) for i in missing))
 

@@ -7,27 +7,24 @@ bits as one that was not. Memory that a mapped file takes is the system's to giv
 """
 
 from collections.abc import Iterator
-from fractions import Fraction
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from .autoencoder import Autoencoder
 from .code import ClipCode, load_code
 from .code_growth import finish_code
 from .faces.align import aligned_bytes
 from .faces.clip import check_track
-from .faces.region import region_alpha, temporal_support
 from .files import Layout, TensorRows, map_tensor_file
 from .parts import mean_identity
 from .types import FaceTrack, OnProgress, Progress, ignore_progress
 from .video import FrameSource
 
 BLOCK = 64
-"""Frames that are cut and looked at before they are stored, and whose alpha is made together."""
+"""Frames that are cut and looked at before they are stored."""
 
 
 class Mark(Protocol):
@@ -45,7 +42,7 @@ def bytes_needed(frames: int, side: int, id_dim: int) -> int:
     """Room on the disk that a clip's code, its encoder's notes and one edit of it take at most."""
     pixels = side * side
     in_code = 3 * pixels * (2 + 2 + 1) + pixels + 1024
-    in_edit = 3 * pixels * 4 + pixels + pixels * 4
+    in_edit = 3 * pixels * 4 + pixels
     return frames * (in_code + in_edit + 4 * id_dim)
 
 
@@ -102,10 +99,7 @@ def encode_into(autoencoder: Autoencoder, path: Path, mark: Mark, on_progress: O
 def decode_into(
     autoencoder: Autoencoder, code: ClipCode, path: Path, mark: Mark, on_progress: OnProgress = ignore_progress
 ) -> None:
-    """Decode a code's edits into a file of differences and masks, and add the alpha that they are pasted with.
-
-    The file holds difference [T, 3, S, S] float32, mask [T, S, S] bool and alpha [T, S, S] float32.
-    """
+    """Decode a code's edits into a file: difference [T, 3, S, S] float32 and mask [T, S, S] bool."""
     frames, side = len(code), code.crops.shape[-1]
     if mark.done == 0:
         square = (frames, side, side)
@@ -114,7 +108,6 @@ def decode_into(
             {
                 "difference": Layout(torch.float32, (frames, 3, side, side)),
                 "mask": Layout(torch.bool, square),
-                "alpha": Layout(torch.float32, square),
             },
         )
     with TensorRows(path) as file:
@@ -123,24 +116,6 @@ def decode_into(
             file.write("mask", part.rows, part.mask)
             file.to_disk()
             mark.advance(part.done)
-        mask = map_tensor_file(path)[1]["mask"].numpy()
-        for first, alpha in alpha_blocks(mask, code.track.frame_rate):
-            file.write("alpha", np.arange(first, first + len(alpha)), torch.from_numpy(alpha))
-        file.to_disk()
-
-
-def alpha_blocks(
-    mask: NDArray[np.bool_], frame_rate: Fraction, block: int = BLOCK
-) -> Iterator[tuple[int, NDArray[np.float32]]]:
-    """Yield (first frame, region_alpha of the frames from there on), bit by bit that of the whole clip.
-
-    mask: [T, S, S]. Only the masks of a block and of the frames that its alpha depends on are in memory.
-    """
-    support = temporal_support(frame_rate)
-    for first in range(0, len(mask), block):
-        begin = max(0, first - support)
-        wide = region_alpha(mask[begin : first + block + support], frame_rate)
-        yield first, wide[first - begin : first - begin + min(block, len(mask) - first)]
 
 
 def _crop_blocks(

@@ -5,8 +5,8 @@ from typing import Any
 from torch import Tensor
 
 from ..dva_plugin.host import current_host
-from ..model.faces.clip import EditedSource, aligned_crops
-from ..model.faces.region import FEATHER, region_alpha
+from ..model.faces.clip import aligned_crops, edited_source
+from ..model.faces.settings import FEATHER, PasteSettings
 from .convert import difference_of, images_of, masks_of, source_of
 from .sockets import CATEGORY, FRAMES_INPUT, TRACK_INPUT, Clip, Inputs, Track
 
@@ -52,7 +52,7 @@ class PasteBack:
         """Compare the crops with the frames' own, and add the difference."""
         host, face, side = current_host(), track.face, track.pack.spec.resolution
         source = source_of(frames, face.frame_rate)
-        difference = difference_of(crops, aligned_crops(source, face, side, host.on_progress()))
-        alpha = region_alpha(masks_of(mask, len(face), side), face.frame_rate, feather)
-        edited = EditedSource(source, face, difference, alpha)
+        aligned = aligned_crops(source, face, side, host.on_progress())
+        difference, masks = difference_of(crops, aligned), masks_of(mask, len(face), side)
+        edited = edited_source(source, face, aligned, difference, masks, PasteSettings(feather=feather))
         return images_of(edited) if isinstance(frames, Tensor) else host.withheld(NO_IMAGES), host.video(edited)

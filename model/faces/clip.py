@@ -3,18 +3,25 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import repeat
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from ..types import FaceTrack, FloatArray, OnProgress, Progress, ignore_progress
+from ..types import FaceTrack, OnProgress, Progress, ignore_progress
 from ..video import ColourSpace, Frame, FrameSource, PixelFormat
 from ..video.source import chunked
 from .align import aligned_bytes
+from .colour_match import match_colours
+from .occlusion import Occlusion
 from .paste import mask_in_frame, paste
+from .region import region_alpha, temporal_support
+from .rows import ComputedRows, Rows
+from .settings import DETAIL, Detail, PasteSettings
 
 
 def aligned_crops(
@@ -43,10 +50,13 @@ class EditedSource:
 
     source: FrameSource
     track: FaceTrack
-    difference: FloatArray
+    difference: Rows
     """[T, S, S, 3] float32: edited crops minus source crops, each in [0, 1]."""
-    alpha: NDArray[np.float32]
+    alpha: Rows
     """[T, S, S] in [0, 1]: how much of the difference each crop pixel takes."""
+    detail: Detail = DETAIL
+    occlusion: Occlusion | None = None
+    """What is in front of the face: nothing is written where it is 1."""
 
     def __post_init__(self) -> None:
         """InputError for a clip that the track was not made from, as far as its size and length tell."""
@@ -96,9 +106,11 @@ class EditedSource:
         """Frames start, start + 1, ... up to and without stop."""
         usable = self.track.usable()
         numbers = range(self.frame_count)[start:stop]
-        for i, frame in zip(numbers, self.source.frames(start, stop), strict=True):
+        fronts = repeat(None, len(numbers)) if self.occlusion is None else self.occlusion.masks(start, stop)
+        for i, frame, front in zip(numbers, self.source.frames(start, stop), fronts, strict=True):
             touched = usable[i] and self.alpha[i].any()
-            yield paste(frame, self.track.quads[i], self.difference[i], self.alpha[i]) if touched else frame
+            edit = (self.track.quads[i], self.difference[i], self.alpha[i], self.detail, front)
+            yield paste(frame, *edit) if touched else frame
 
     def chunks(self, n: int) -> Iterator[list[Frame]]:
         """All frames, n at a time; the last chunk may be shorter."""
@@ -106,6 +118,33 @@ class EditedSource:
 
     def __iter__(self) -> Iterator[Frame]:
         return self.frames()
+
+
+def edited_source(
+    source: FrameSource,
+    track: FaceTrack,
+    crops: torch.Tensor,
+    difference: NDArray[np.float32],
+    masks: NDArray[Any],
+    settings: PasteSettings | None = None,
+    occlusion: Occlusion | None = None,
+) -> EditedSource:
+    """Bring edited crops back into their clip.
+
+    crops: [T, 3, S, S] uint8, the source's. difference: [T, S, S, 3], edited minus source, each in [0, 1]. masks:
+    [T, S, S] in [0, 1], what the edit may touch. Arrays may be mapped from files: they are read where they are needed.
+    """
+    chosen, rate = settings or PasteSettings(), source.frame_rate
+
+    def alpha(part: slice) -> NDArray[np.float32]:
+        return region_alpha(masks[part], rate, chosen.feather)
+
+    def matched(part: slice) -> NDArray[np.float32]:
+        return match_colours(difference[part], crops[part].movedim(1, -1).numpy(), masks[part], rate)
+
+    support = temporal_support(rate)
+    rows = ComputedRows(matched, len(difference), support) if chosen.colour_match else difference
+    return EditedSource(source, track, rows, ComputedRows(alpha, len(masks), support), chosen.detail, occlusion)
 
 
 def frame_masks(track: FaceTrack, masks: NDArray[np.bool_]) -> NDArray[np.float32]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,13 +84,31 @@ class Frame:
         rgb *= 255.0
         return np.rint(rgb, out=rgb).astype(np.uint8)
 
+    def part(self, top: int, left: int, bottom: int, right: int) -> tuple["Frame", int, int]:
+        """Cut out rows top to bottom - 1 and columns left to right - 1, to be looked at; nothing is copied.
+
+        Returns the part and its own top and left: it is widened so that no chroma sample is cut and colours at the
+        asked edge are those of the whole frame.
+        """
+        height, width = self.size
+        block = 8  # two samples of the coarsest chroma
+        top, left = max(0, top // block - 1) * block, max(0, left // block - 1) * block
+        bottom, right = min(height, (-(-bottom // block) + 1) * block), min(width, (-(-right // block) + 1) * block)
+        across, down = self.format.chroma_shift
+        shifts = [(0, 0), (down, across), (down, across), (0, 0)] if self.format.family == "yuv" else [(0, 0)] * 4
+        planes = tuple(
+            plane[top >> y : -(-bottom >> y), left >> x : -(-right >> x)]
+            for plane, (y, x) in zip(self.planes, shifts, strict=False)
+        )
+        return replace(self, planes=planes), top, left
+
     def add_rgb(self, delta: NDArray[np.float32], top: int, left: int) -> "Frame":
         """Add a colour difference inside a window, on the source's own samples.
 
         delta: [h, w, 3] in units of [0, 1] RGB; its top-left pixel falls on (top, left) and the window lies inside the
         frame. RGB to YUV is linear, so the difference is converted and the picture is not: a sample whose change is
-        zero keeps its code. A chroma sample gets the mean change of the pixels it spans. An edit takes no sample out of
-        the legal codes, and one that was out already is not pulled in.
+        zero keeps its code; of eight bits, the others are dithered. A chroma sample gets the mean change of the pixels
+        it spans. An edit takes no sample out of the legal codes, and one that was out already is not pulled in.
         """
         height, width = delta.shape[:2]
         if not (0 <= top <= top + height <= self.size[0] and 0 <= left <= left + width <= self.size[1]):
@@ -171,9 +190,25 @@ def _spread(change: FloatArray, top: int, left: int, size: tuple[int, int], shif
     return _Patch(sums / np.outer(rows_spanned, columns_spanned), top // down, left // across)
 
 
+def _in_codes(patch: _Patch, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """What is added to the codes of a plane.
+
+    Eight bits are too few for a slow ramp: rounded, it becomes bands, and a change of less than half a code none at
+    all. There the share of the samples that get the next code is the fraction itself. The pattern that decides lies
+    still (interleaved gradient noise: Jimenez 2014), and what is less than 1/128 of a code stays none.
+    """
+    if dtype == np.float32:
+        return patch.change.astype(np.float32)
+    if dtype != np.uint8:
+        return np.rint(patch.change).astype(np.int32)
+    rows, columns = patch.change.shape
+    y, x = np.arange(patch.row, patch.row + rows)[:, None], np.arange(patch.column, patch.column + columns)
+    noise = (52.9829189 * ((0.06711056 * x + 0.00583715 * y) % 1)) % 1
+    return np.floor(patch.change + (np.floor(noise * 64) + 0.5) / 64).astype(np.int32)
+
+
 def _add_to_plane(plane: Plane, patch: _Patch, channel: Channel) -> Plane:
-    is_float = plane.dtype == np.float32
-    change = patch.change.astype(np.float32) if is_float else np.rint(patch.change).astype(np.int32)
+    change = _in_codes(patch, plane.dtype)
     if not change.any():
         return plane
     window = np.s_[patch.row : patch.row + change.shape[0], patch.column : patch.column + change.shape[1]]

@@ -16,9 +16,8 @@ from dva.model.code_growth import begin_code
 from dva.model.editing.attribute import attribute_edit
 from dva.model.errors import InputError
 from dva.model.faces.clip import aligned_crops
-from dva.model.faces.region import region_alpha
 from dva.model.files import map_tensor_file
-from dva.model.stream import alpha_blocks, decode_into, encode_into, perceive_into
+from dva.model.stream import decode_into, encode_into, perceive_into
 from dva.model.types import FRAME_STATUS, FaceTrack
 from dva.model.video import ArraySource
 
@@ -127,7 +126,6 @@ def test_a_clip_on_the_disk_is_encoded_and_decoded_as_one_in_memory(
     file = map_tensor_file(tmp_path / "edit")[1]
     assert torch.equal(file["difference"], decoded.difference)
     assert torch.equal(file["mask"], decoded.mask)
-    np.testing.assert_array_equal(file["alpha"].numpy(), region_alpha(decoded.mask.numpy(), RATE))
 
 
 @pytest.mark.parametrize("patience", [1, 2])
@@ -178,15 +176,6 @@ def test_equal_frames_with_unequal_edits_are_decoded_apart(autoencoder: Autoenco
     ramp = autoencoder.decode(code.with_edit(attribute_edit(autoencoder.pack, "Gray_Hair", curve, 3))).difference
     assert torch.equal(ramp[0], ramp[2])
     assert not torch.equal(ramp[0], ramp[1])
-
-
-@pytest.mark.parametrize("block", [1, 5, 8, 64])
-def test_the_alpha_of_blocks_is_the_alpha_of_the_clip(block: int):
-    mask = np.random.default_rng(0).random((37, 16, 16)) < 0.1
-    mask[11] = False
-    parts = list(alpha_blocks(mask, RATE, block))
-    assert [first for first, _ in parts] == list(range(0, 37, block))
-    np.testing.assert_array_equal(np.concatenate([alpha for _, alpha in parts]), region_alpha(mask, RATE))
 
 
 def test_too_little_memory_halves_the_chunk_and_repeats_no_other(

@@ -86,8 +86,8 @@ def test_cropping_again_finds_what_was_pasted(side: float, angle: float) -> None
 def test_alpha_is_whole_inside_nothing_outside_and_nothing_at_the_border() -> None:
     masks = np.repeat(disc(64, 14)[None], 9, axis=0)
     alpha = region_alpha(masks, RATE)
-    assert (alpha[:, disc(64, 14) > 0] > 0.999).all()
-    assert not alpha[:, disc(64, 23) == 0].any()
+    assert (alpha[:, disc(64, 9.5) > 0] > 0.999).all()
+    assert not alpha[:, disc(64, 18.5) == 0].any()
     full = region_alpha(np.ones((3, 64, 64), bool), RATE)
     for border in (full[:, 0], full[:, -1], full[:, :, 0], full[:, :, -1]):
         assert not border.any()
