@@ -10,27 +10,28 @@ LEAST_SIGMA = 0.1
 """In frames. Below it, as for less than a frame a second, the neighbours' weights vanish and no line can be fitted."""
 
 
-def smooth_line(values: FloatArray, sigma: float) -> FloatArray:
+def smooth_line(values: FloatArray, sigma: float, weights: FloatArray | None = None) -> FloatArray:
     """Fit a straight line round every frame, weighted by a Gaussian, and take its value there.
 
-    values: [T, D]. sigma: in frames; below LEAST_SIGMA, as 0, the values are returned. Away from the ends this is the
-    plain Gaussian mean; at the ends it follows a steady motion, where mirroring or repeating frames would hold it back.
+    values: [T, D]. sigma: in frames; below LEAST_SIGMA, as 0, the values are returned. weights: [T], greater than 0,
+    how far each frame is to be believed. Away from the ends and for equal weights this is the plain Gaussian mean; at
+    the ends it follows a steady motion, where mirroring or repeating frames would hold it back.
     """
     if sigma < LEAST_SIGMA or len(values) < 2:
         return values
+    belief = np.ones(len(values)) if weights is None else weights
     reach = int(np.ceil(REACH * sigma))
-    offsets = np.arange(-reach, reach + 1)
-    weights = np.exp(-0.5 * (offsets / sigma) ** 2)
     frames = np.arange(len(values))
     moment_0, moment_1, moment_2 = (np.zeros((len(values), 1)) for _ in range(3))
     mean, slope = np.zeros(values.shape), np.zeros(values.shape)
-    for offset, weight in zip(offsets, weights, strict=True):
+    for offset in range(-reach, reach + 1):
         there = frames + offset
         inside = (there >= 0) & (there < len(values))
-        here = frames[inside]
+        here, there = frames[inside], there[inside]
+        weight = (np.exp(-0.5 * (offset / sigma) ** 2) * belief[there])[:, None]
         moment_0[here] += weight
         moment_1[here] += weight * offset
         moment_2[here] += weight * offset**2
-        mean[here] += weight * values[there[inside]]
-        slope[here] += weight * offset * values[there[inside]]
+        mean[here] += weight * values[there]
+        slope[here] += weight * offset * values[there]
     return (moment_2 * mean - moment_1 * slope) / (moment_0 * moment_2 - moment_1**2)
