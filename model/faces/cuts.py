@@ -55,14 +55,13 @@ class CutFinder:
         return bool(most) and float(change.mean()) > ABOVE_HABIT * habit
 
     def _came_back(self, cells: NDArray[np.float32], index: int) -> bool:
-        """Say whether the picture is again what it was before the last cut, a moment ago; then that was none."""
-        if not self.cuts or index - self.cuts[-1] > FLASH:
-            return False
-        before = self._pictures[-(index - self.cuts[-1]) - 1]
-        came_back = bool((_change(before, cells) > CHANGED).mean() < CHANGED_CELLS)
-        if came_back:
-            self.cuts.pop()
-        return came_back
+        """Say whether the picture is again what it was before a cut a moment ago; then that was none."""
+        for number, cut in enumerate(self.cuts[-FLASH:], max(len(self.cuts) - FLASH, 0)):
+            age = index - cut
+            if age <= FLASH and (_change(self._pictures[-age - 1], cells) > CHANGED).mean() < CHANGED_CELLS:
+                del self.cuts[number:]
+                return True
+        return False
 
 
 def _cells(image: ByteArray) -> NDArray[np.float32]:

@@ -17,7 +17,7 @@ from .follow import Follower
 from .gaps import GapPolicy, fill_gaps
 from .link import link
 from .people import People, Person, people_of
-from .smooth import smooth_line
+from .smooth import steady_line
 
 SMOOTHING = 0.1
 """Seconds: sigma of the Gaussian on the crop's size and angle; its place follows three times as fast."""
@@ -145,7 +145,7 @@ def _smooth_quads(
         belief = np.maximum(confidence[run], LEAST_BELIEF).astype(np.float64)
         axes = square_axes(landmarks[run])
         sigmas = (sigma / 3, sigma, sigma)
-        quads[run] = quads_from_axes(*(smooth_line(axis, s, belief) for axis, s in zip(axes, sigmas, strict=True)))
+        quads[run] = quads_from_axes(*(steady_line(axis, s, belief) for axis, s in zip(axes, sigmas, strict=True)))
     for frame in np.flatnonzero(held):
         quads[frame] = quads[frame - 1]
     return quads

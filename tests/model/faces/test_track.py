@@ -8,6 +8,7 @@ from typing import cast
 
 import numpy as np
 import pytest
+from faces import face
 
 from dva.model.errors import InputError, ModelFilesError
 from dva.model.faces.detect import Detection, FaceDetector
@@ -16,15 +17,8 @@ from dva.model.faces.track import track_face
 from dva.model.types import FRAME_STATUS, FaceTrack, FloatArray
 from dva.model.video import ArraySource
 
-SHAPE = np.array([[-0.2, -0.15], [0.2, -0.15], [0.0, 0.05], [-0.15, 0.25], [0.15, 0.25]])
-"""Landmarks of a face of side 1 round its middle."""
 RATE = 25
 Script = Callable[[int], list[tuple[float, float, float]]]
-
-
-def face(x: float, y: float, side: float) -> Detection:
-    box = np.array([x - side / 2, y - side / 2, x + side / 2, y + side / 2])
-    return Detection(box, np.array([x, y]) + SHAPE * side, 0.99)
 
 
 class ScriptedDetector:
