@@ -9,6 +9,7 @@ a face that is already known costs no search.
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import cv2
@@ -20,6 +21,7 @@ from torch.nn import functional
 from ..errors import ModelFilesError
 from ..types import ByteArray, FloatArray
 from .align import crop_from_frame, frame_from_crop_matrix, quads_from_landmarks, scale_of, square_axes, transform
+from .points68 import Landmarks68, load_landmarks68
 
 SEARCH_SIDE = 960
 """Long side in pixels of the frame that the first look sees; faces from 1/48 of it are found, 40 pixels of 1920."""
@@ -84,6 +86,11 @@ class FaceDetector:
         # MTCNN's area resampling and our float64 are missing on Apple's GPU; the network is small enough for the CPU.
         self._device = torch.device("cpu") if asked.type == "mps" else asked
         self._network = _load_mtcnn(self._device)
+
+    @cached_property
+    def dense(self) -> Landmarks68 | None:
+        """What finds 68 landmarks, where its weights lie on this computer; looked for when first asked."""
+        return load_landmarks68(self._device)
 
     def detect(self, image: ByteArray, *, thorough: bool = True) -> list[Detection]:
         """Find every face of a frame [H, W, 3]; thorough looks again, closely, where a quick look finds none."""

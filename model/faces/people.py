@@ -1,6 +1,6 @@
 """Everybody in a clip: when they are seen, and where their landmarks are."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
@@ -23,7 +23,7 @@ class Person:
     frames: NDArray[np.int64]
     """[D] the frames in which the face was detected, rising."""
     landmarks: FloatArray
-    """[D, 5, 2]."""
+    """[D, N, 2], N of 5 or 68."""
     scores: FloatArray
     """[D] in [0, 1]."""
     sides: FloatArray
@@ -65,7 +65,7 @@ def people_of(groups: list[list[Tracklet]], frame_count: int, frame_rate: float)
     least = min(LEAST_SEEN * frame_rate, frame_count / 2)
     seen = [_person(group) for group in groups if sum(len(tracklet) for tracklet in group) >= least]
     seen.sort(key=lambda person: float((person.sides**2).sum()), reverse=True)
-    return tuple(_with_id(person, number) for number, person in enumerate(seen))
+    return tuple(replace(person, id=number) for number, person in enumerate(seen))
 
 
 def _person(group: list[Tracklet]) -> Person:
@@ -78,7 +78,3 @@ def _person(group: list[Tracklet]) -> Person:
         sides=np.concatenate([tracklet.sides() for tracklet in ordered]),
         appearance=sum((tracklet.appearance for tracklet in ordered), Appearance()),
     )
-
-
-def _with_id(person: Person, number: int) -> Person:
-    return Person(number, person.frames, person.landmarks, person.scores, person.sides, person.appearance)

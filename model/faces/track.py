@@ -1,5 +1,6 @@
 """One person through a clip: find everybody, choose one, fill gaps, take the shiver out."""
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -17,6 +18,7 @@ from .follow import Follower
 from .gaps import GapPolicy, fill_gaps
 from .link import link
 from .people import People, Person, people_of
+from .points68 import Landmarks68
 from .smooth import steady_line
 
 SMOOTHING = 0.1
@@ -40,8 +42,8 @@ def track_face(
     """Follow one person through a clip, reading it once, one frame at a time.
 
     smoothing: seconds, 0 for none. recogniser: tells people apart where movement does not; a Reference needs one.
-    Raises InputError where no frame holds a face, or under the gap policy "stop" where one does not; UsageError for a
-    number that nobody has.
+    The track has 68 landmarks where the detector finds them, else five. Raises InputError where no frame holds a face,
+    or under the gap policy "stop" where one does not; UsageError for a number that nobody has.
     """
     if isinstance(person, Reference) and recogniser is None:
         raise UsageError("a reference photo needs a pack whose identity encoder can compare faces; none was given")
@@ -49,7 +51,22 @@ def track_face(
     if not people.people:
         raise no_face(source, people.frame_count)
     chosen = choose_person(people, person, partial(look_at_photo, detector=detector, recogniser=recogniser))
+    dense = detector.dense if isinstance(detector, FaceDetector) else None
+    if dense is not None:
+        chosen = with_68_landmarks(source, chosen, dense, on_progress)
     return face_track(people, chosen, smoothing, gaps)
+
+
+def with_68_landmarks(source: FrameSource, person: Person, dense: Landmarks68, on_progress: OnProgress) -> Person:
+    """The same person with 68 landmarks in every frame, read once more from the first to the last of them."""
+    landmarks = np.empty((len(person.frames), 68, 2))
+    rows = {frame: row for row, frame in enumerate(person.frames.tolist())}
+    for index, frame in enumerate(source.frames(person.first, person.last + 1), person.first):
+        row = rows.get(index)
+        if row is not None:
+            landmarks[row] = dense.find(frame.to_rgb8(), person.landmarks[row])
+            on_progress(Progress("find landmarks", row + 1, len(rows)))
+    return replace(person, landmarks=landmarks)
 
 
 def find_people(
