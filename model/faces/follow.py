@@ -17,9 +17,11 @@ from .cuts import CutFinder
 from .detect import OTHER_SIZE, Detection, FaceDetector
 from .tracklet import Tracklet
 
-SEARCH_EVERY = 0.2
-"""Seconds between two searches of the whole frame."""
-THOROUGH_EVERY = 5
+SEARCH_EVERY = 0.4
+"""Seconds between two searches of the whole frame, which is as far back as somebody new is followed."""
+MOST_KEPT = 12
+"""Frames at most from one search to the next, all of which are kept: 150 MB of 4K."""
+THOROUGH_EVERY = 3
 """Searches of which one looks closely where the quick one finds nobody."""
 LOOK_EVERY = 0.4
 """Seconds between two looks at what a face looks like."""
@@ -41,7 +43,7 @@ class Follower:
         self._detector = detector
         self._recogniser = recogniser
         self._cuts = CutFinder()
-        self._search_every = max(1, round(SEARCH_EVERY * frame_rate))
+        self._search_every = min(max(1, round(SEARCH_EVERY * frame_rate)), MOST_KEPT)
         self._look_every = max(1, round(LOOK_EVERY * frame_rate))
         self._searches = 0
         self._last_search = -self._search_every

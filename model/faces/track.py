@@ -51,7 +51,7 @@ def track_face(
     if not people.people:
         raise no_face(source, people.frame_count)
     chosen = choose_person(people, person, partial(look_at_photo, detector=detector, recogniser=recogniser))
-    dense = detector.dense if isinstance(detector, FaceDetector) else None
+    dense: Landmarks68 | None = getattr(detector, "dense", None)  # not every detector has a notion of it
     if dense is not None:
         chosen = with_68_landmarks(source, chosen, dense, on_progress)
     return face_track(people, chosen, smoothing, gaps)
