@@ -1,5 +1,6 @@
 """Whose face: the largest, the one on the left, a number, or whoever looks like a photograph."""
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -18,12 +19,16 @@ NOT_ALIKE = 0.0
 """Cosine of identities at and below which nobody in the clip is the person in the photograph."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Reference:
     """The person in a photograph, who covers most area of it."""
 
     image: ByteArray
     """[H, W, 3] RGB."""
+
+    def __repr__(self) -> str:
+        """Tell photographs apart by their pixels: a run that goes on from an earlier one compares its request so."""
+        return f"Reference({self.image.shape}, {hashlib.sha256(self.image.tobytes()).hexdigest()[:16]})"
 
 
 PersonChoice: TypeAlias = Literal["largest", "left", "right"] | int | Reference

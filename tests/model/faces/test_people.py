@@ -119,6 +119,14 @@ def test_a_person_is_chosen_by_a_photograph() -> None:
         choose_person(everybody(), Reference(photo), lambda image: Appearance(1, np.zeros(864), WHO[3]))
 
 
+def test_two_photographs_are_two_requests() -> None:
+    """Also where they differ in a pixel that an array's own words leave out."""
+    one, other = np.zeros((200, 200, 3), np.uint8), np.zeros((200, 200, 3), np.uint8)
+    other[100, 100] = 1
+    assert repr(Reference(one)) != repr(Reference(other))
+    assert repr(Reference(one)) == repr(Reference(one.copy()))
+
+
 def test_a_number_that_nobody_has_is_said() -> None:
     with pytest.raises(UsageError, match="no person 3 in this clip; there is 0 to 2"):
         choose_person(everybody(), 3, lambda image: Appearance())
