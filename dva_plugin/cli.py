@@ -17,6 +17,7 @@ from .manifest import read_manifest
 from .mix_cli import add_mix_options
 from .packs_cli import add_packs_commands
 from .paste_cli import add_paste_options, paste_settings
+from .track_cli import add_person_options, add_track_options, gaps_of, person_of
 from .train import add_train_attributes_options, add_train_options
 from .video_options import CODECS, frame_rate
 
@@ -76,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
         help="what to change and how far: 1 adds it, -1 removes it; may be given several times",
     )  # fmt: skip
     edit.add_argument("--steps", type=int, help="network steps, 2 to 1000 (default: the pack's)")
-    edit.add_argument("--person", choices=["largest"], default="largest", help="whose face")
+    add_person_options(edit)
     edit.add_argument("--codec", choices=CODECS, default="auto", help="auto: by the suffix; .mkv keeps every sample")
     edit.add_argument("--frame-rate", type=frame_rate, metavar="RATE", help="of pictures, as 24000/1001 (default 24)")
     edit.add_argument(
@@ -93,6 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("-o", "--output", type=Path, help="folder to write to (default: ./demo)")
     _add_model_options(demo)
     demo.set_defaults(run=_demo)
+    add_track_options(commands.add_parser("track", help="list the people in a clip, and where each of them is when"))
     add_mix_options(commands.add_parser("mix", help="give a clip another clip's identity, motion or noise"))
     add_eval_options(
         commands.add_parser("eval", help="measure an edit against its source, or print the papers' tables")
@@ -131,7 +133,8 @@ def _edit(options: argparse.Namespace) -> None:
         target=options.output,
         attributes=tuple(options.attribute),
         steps=options.steps,
-        person=options.person,
+        person=person_of(options),
+        gaps=gaps_of(options),
         codec=options.codec,
         code=options.code,
         frame_rate=options.frame_rate,

@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
@@ -16,9 +15,12 @@ from ..model.code import ClipCode, SourceFacts, load_code
 from ..model.code_growth import NO_DIGEST, begin_code, keep_code, stored_digest
 from ..model.editing.attribute import attribute_edit
 from ..model.errors import DeviceError, ModelFilesError, UsageError
+from ..model.faces.choose import PersonChoice
 from ..model.faces.clip import EditedSource, edited_source
 from ..model.faces.detect import FaceDetector
+from ..model.faces.gaps import GapPolicy
 from ..model.faces.occlusion import Occlusion, open_occlusion
+from ..model.faces.recognise import pack_recogniser
 from ..model.faces.settings import PasteSettings
 from ..model.faces.track import track_face
 from ..model.files import map_tensor_file
@@ -43,7 +45,8 @@ class EditRequest:
     attributes: tuple[tuple[str, float], ...]
     """(name, signed strength); strengths of a repeated name add up."""
     steps: int | None = None
-    person: Literal["largest"] = "largest"
+    person: PersonChoice = "largest"
+    gaps: GapPolicy = GapPolicy()  # noqa: RUF009 - frozen
     codec: CodecChoice = "auto"
     code: Path | None = None
     """A clip code to go on from, or to be written where it does not exist yet: the next edit then costs a fraction."""
@@ -191,7 +194,10 @@ def track_source(
     source: VideoSource, autoencoder: Autoencoder, request: EditRequest, on_progress: OnProgress
 ) -> FaceTrack:
     """Whose face is followed through a clip, and how: the one place that reads it from a request."""
-    return track_face(source, FaceDetector(autoencoder.device), request.person, on_progress=on_progress)
+    detector, recogniser = FaceDetector(autoencoder.device), pack_recogniser(autoencoder.pack, autoencoder.device)
+    return track_face(
+        source, detector, request.person, on_progress=on_progress, gaps=request.gaps, recogniser=recogniser
+    )
 
 
 def decode_clip(stash: Stash, code: ClipCode, autoencoder: Autoencoder, on_progress: OnProgress) -> Edited:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
+from ..errors import UsageError
 from ..types import ByteArray, FloatArray
 from ..video import Frame
 
@@ -35,9 +36,28 @@ def quads_from_landmarks(landmarks: FloatArray, sigma_centre: float, sigma_axes:
     return quads_from_axes(centre, x_axis, y_axis)
 
 
-def square_axes(landmarks: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return the centre and the two half axes (to the right and to the bottom side), each [T, 2], of FFHQ's square."""
+def five_points(landmarks: FloatArray) -> FloatArray:
+    """Eyes, nose and mouth corners [T, 5, 2] float64 out of landmarks [T, 5, 2] or the 68 of iBUG 300-W [T, 68, 2].
+
+    Eyes are the means of their six points, as FFHQ takes them (Karras et al. 2019). UsageError for any other number.
+    """
     points = landmarks.astype(np.float64)
+    match points.shape[1]:
+        case 5:
+            return points
+        case 68:
+            eyes = (points[:, 36:42].mean(axis=1), points[:, 42:48].mean(axis=1))
+            return np.stack([*eyes, points[:, 30], points[:, 48], points[:, 54]], axis=1)
+        case count:
+            raise UsageError(f"a face has 5 or 68 landmarks, not {count}; track the clip again")
+
+
+def square_axes(landmarks: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return the centre and the two half axes (to the right and to the bottom side), each [T, 2], of FFHQ's square.
+
+    landmarks: [T, N, 2] with N of 5 or 68.
+    """
+    points = five_points(landmarks)
     left_eye, right_eye = points[:, 0], points[:, 1]
     eyes = (left_eye + right_eye) / 2
     eye_to_eye = right_eye - left_eye

@@ -1,145 +1,138 @@
-"""One person through a clip: link detections into people, choose one, fill short gaps, take the shiver out."""
+"""One person through a clip: find everybody, choose one, fill gaps, take the shiver out."""
 
-from dataclasses import dataclass, field
-from itertools import pairwise
-from typing import Literal
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError
+from ..errors import InputError, UsageError
+from ..metrics.recognise import Recogniser
 from ..types import FRAME_STATUS, ByteArray, FaceTrack, FloatArray, OnProgress, Progress, ignore_progress
 from ..video import FrameSource
 from .align import quads_from_axes, square_axes
-from .detect import Detection, FaceDetector
-from .smooth import smooth_line
+from .appearance import Appearance, look
+from .choose import PersonChoice, Reference, choose_person
+from .detect import FaceDetector
+from .follow import Follower
+from .gaps import GapPolicy, fill_gaps
+from .link import link
+from .people import People, Person, people_of
+from .points68 import Landmarks68
+from .smooth import steady_line
 
-LOOK_EVERY = 0.2
-"""Seconds between two searches of the whole frame while all known faces are followed."""
-SEARCH_FOR_LOST = 1.0
-"""Seconds in which every frame is searched for a face that went away."""
-LONGEST_FILLED_GAP = 0.5
-"""Seconds without a face that are bridged by a straight line."""
 SMOOTHING = 0.1
 """Seconds: sigma of the Gaussian on the crop's size and angle; its place follows three times as fast."""
 OUTLIER = 0.3
 """A detection this far from the median of its neighbours, in half sides of the square, is a wrong one."""
-
-
-@dataclass
-class _Person:
-    """The detections of one person, in the order of the frames."""
-
-    frames: list[int] = field(default_factory=list[int])
-    detections: list[Detection] = field(default_factory=list[Detection])
-
-    def add(self, frame: int, detection: Detection) -> None:
-        self.frames.append(frame)
-        self.detections.append(detection)
-
-    def weight(self) -> float:
-        """Area in the picture, summed over the frames."""
-        return sum(detection.side**2 for detection in self.detections)
+LEAST_BELIEF = 0.05
+"""Weight in smoothing of a frame that was filled in, or of the least sure detection; a sure one weighs 1."""
 
 
 def track_face(
     source: FrameSource,
     detector: FaceDetector,
-    person: Literal["largest"] = "largest",
+    person: PersonChoice = "largest",
     smoothing: float = SMOOTHING,
     on_progress: OnProgress = ignore_progress,
+    *,
+    gaps: GapPolicy = GapPolicy(),  # noqa: B008 - frozen
+    recogniser: Recogniser | None = None,
 ) -> FaceTrack:
     """Follow one person through a clip, reading it once, one frame at a time.
 
-    person: "largest" is whoever covers most area over the whole clip. smoothing: seconds, 0 for none.
-    Raises InputError where no frame holds a face.
+    smoothing: seconds, 0 for none. recogniser: tells people apart where movement does not; a Reference needs one.
+    The track has 68 landmarks where the detector finds them, else five. Raises InputError where no frame holds a face,
+    or under the gap policy "stop" where one does not; UsageError for a number that nobody has.
     """
-    people, frame_count = _find_people(source, detector, on_progress)
-    if not people:
-        name = source.path.name if source.path else "the clip"
-        raise InputError(
-            f"no face found in any of the {frame_count} frames of {name}; "
-            "a face must be at least 20 pixels and a 96th of the frame wide, seen from the front or half from the side"
-        )
-    match person:
-        case "largest":
-            chosen = max(people, key=_Person.weight)
-    return _track_of(chosen, frame_count, source, smoothing)
+    if isinstance(person, Reference) and recogniser is None:
+        raise UsageError("a reference photo needs a pack whose identity encoder can compare faces; none was given")
+    people = find_people(source, detector, on_progress, recogniser=recogniser)
+    if not people.people:
+        raise no_face(source, people.frame_count)
+    chosen = choose_person(people, person, partial(look_at_photo, detector=detector, recogniser=recogniser))
+    dense: Landmarks68 | None = getattr(detector, "dense", None)  # not every detector has a notion of it
+    if dense is not None:
+        chosen = with_68_landmarks(source, chosen, dense, on_progress)
+    return face_track(people, chosen, smoothing, gaps)
 
 
-def _find_people(source: FrameSource, detector: FaceDetector, on_progress: OnProgress) -> tuple[list[_Person], int]:
-    """Return everybody in the clip and the number of frames read."""
+def with_68_landmarks(source: FrameSource, person: Person, dense: Landmarks68, on_progress: OnProgress) -> Person:
+    """The same person with 68 landmarks in every frame, read once more from the first to the last of them."""
+    landmarks = np.empty((len(person.frames), 68, 2))
+    rows = {frame: row for row, frame in enumerate(person.frames.tolist())}
+    for index, frame in enumerate(source.frames(person.first, person.last + 1), person.first):
+        row = rows.get(index)
+        if row is not None:
+            landmarks[row] = dense.find(frame.to_rgb8(), person.landmarks[row])
+            on_progress(Progress("find landmarks", row + 1, len(rows)))
+    return replace(person, landmarks=landmarks)
+
+
+def find_people(
+    source: FrameSource,
+    detector: FaceDetector,
+    on_progress: OnProgress = ignore_progress,
+    *,
+    recogniser: Recogniser | None = None,
+) -> People:
+    """Find everybody in a clip, who may be nobody, reading it once. Memory grows by some 100 bytes a frame and face."""
     rate = float(source.frame_rate)
-    look_every = max(1, round(LOOK_EVERY * rate))
-    people: list[_Person] = []
+    follower = Follower(detector, rate, recogniser)
     count = 0
     for index, frame in enumerate(source):
-        image = frame.to_rgb8()
-        look = index % look_every == 0
-        here = [person for person in people if person.frames[-1] == index - 1]
-        lost = any(1 < index - person.frames[-1] <= SEARCH_FOR_LOST * rate for person in people)
-        followed = [] if look or lost else detector.follow(image, [person.detections[-1].landmarks for person in here])
-        kept = [face for face in followed if face is not None]
-        if kept and len(kept) == len(here) and not _overlap(kept):
-            for person, face in zip(here, kept, strict=True):
-                person.add(index, face)
-        else:
-            link(people, detector.detect(image, thorough=look), index, rate)
+        follower.see(index, frame)
         count = index + 1
         on_progress(Progress("find faces", count, max(count, source.frame_count)))
-    return people, count
+    groups = link(follower.tracklets, follower.cuts, rate)
+    people = people_of(groups, count, rate)
+    return People(people, count, source.size, source.frame_rate, tuple(follower.cuts))
 
 
-def _overlap(faces: list[Detection]) -> bool:
-    """Say whether two faces are so close that one may have been followed onto the other."""
-    return any(_distance(face, other) < 0.5 for index, face in enumerate(faces) for other in faces[index + 1 :])
+def no_face(source: FrameSource, frame_count: int) -> InputError:
+    """The error for a clip without any face."""
+    name = source.path.name if source.path else "the clip"
+    return InputError(
+        f"no face found in any of the {frame_count} frames of {name}; "
+        "a face must be at least 20 pixels and a 96th of the frame wide, seen from the front or half from the side"
+    )
 
 
-def _distance(face: Detection, other: Detection) -> float:
-    """Return how far two faces are apart, in sides of the smaller one."""
-    return float(np.hypot(*(face.centre - other.centre))) / min(face.side, other.side)
+def look_at_photo(image: ByteArray, detector: FaceDetector, recogniser: Recogniser | None) -> Appearance:
+    """Look at the largest face of a photograph [H, W, 3]; InputError where there is none."""
+    faces = detector.detect(image)
+    if not faces:
+        height, width = image.shape[:2]
+        raise InputError(
+            f"no face found in the reference photo of {width}x{height}; give one with a face in clear view"
+        )
+    return look(image, max(faces, key=lambda face: face.side).landmarks, recogniser)
 
 
-def link(people: list[_Person], found: list[Detection], frame: int, rate: float) -> None:
-    """Give each face of a frame to the person who was nearest; whoever is near nobody is somebody new.
+def face_track(
+    people: People,
+    person: Person,
+    smoothing: float = SMOOTHING,
+    gaps: GapPolicy = GapPolicy(),  # noqa: B008 - frozen
+) -> FaceTrack:
+    """Make the track of one person: wrong detections dropped, gaps filled, the square smoothed over time in seconds.
 
-    A person may move by one face within a second. After a longer absence only a face at the same place counts as the
-    same person: better a person lost than two people mixed.
+    Raises InputError under the gap policy "stop" where a frame has no detection.
     """
-    pairs: list[tuple[float, int, int]] = []
-    for person_index, person in enumerate(people):
-        last = person.detections[-1]
-        reach = 1.0 if frame - person.frames[-1] <= rate else 0.5
-        for face_index, face in enumerate(found):
-            same_size = max(face.side, last.side) < 1.5 * min(face.side, last.side)
-            if same_size and _distance(face, last) < reach:
-                pairs.append((_distance(face, last), person_index, face_index))
-    free_people, free_faces = set(range(len(people))), set(range(len(found)))
-    for _, person_index, face_index in sorted(pairs):
-        if person_index in free_people and face_index in free_faces:
-            people[person_index].add(frame, found[face_index])
-            free_people.remove(person_index)
-            free_faces.remove(face_index)
-    people.extend(_Person([frame], [found[face_index]]) for face_index in sorted(free_faces))
-
-
-def _track_of(person: _Person, frame_count: int, source: FrameSource, smoothing: float) -> FaceTrack:
-    rate = float(source.frame_rate)
-    landmarks = np.full((frame_count, 5, 2), np.nan)
-    confidence = np.zeros(frame_count, np.float32)
-    good = _inliers(np.stack([detection.landmarks for detection in person.detections]))
-    for frame, detection, is_good in zip(person.frames, person.detections, good, strict=True):
-        if is_good:
-            landmarks[frame] = detection.landmarks
-            confidence[frame] = detection.score
-    status = _fill_gaps(landmarks, LONGEST_FILLED_GAP * rate)
+    rate = float(people.frame_rate)
+    landmarks = np.full((people.frame_count, *person.landmarks.shape[1:]), np.nan)
+    confidence = np.zeros(people.frame_count, np.float32)
+    good = _inliers(person.landmarks)
+    landmarks[person.frames[good]] = person.landmarks[good]
+    confidence[person.frames[good]] = person.scores[good]
+    status = fill_gaps(landmarks, gaps, rate, people.cuts)
     return FaceTrack(
-        quads=_smooth_quads(landmarks, smoothing * rate),
+        quads=_smooth_quads(landmarks, status, confidence, smoothing * rate, people.cuts),
         landmarks=landmarks.astype(np.float32),
         status=status,
         confidence=confidence,
-        frame_size=source.size,
-        frame_rate=source.frame_rate,
+        frame_size=people.frame_size,
+        frame_rate=people.frame_rate,
     )
 
 
@@ -152,27 +145,24 @@ def _inliers(landmarks: FloatArray) -> NDArray[np.bool_]:
     return jump < OUTLIER * np.hypot(*x_axis.T)
 
 
-def _fill_gaps(landmarks: FloatArray, longest: float) -> ByteArray:
-    """Bridge gaps of up to `longest` frames between two detections, in place; return the status of every frame."""
-    detected = ~np.isnan(landmarks[:, 0, 0])
-    status = np.where(detected, FRAME_STATUS.index("detected"), FRAME_STATUS.index("missing")).astype(np.uint8)
-    known = np.flatnonzero(detected)
-    for before, after in pairwise(known.tolist()):
-        gap = after - before - 1
-        if 0 < gap <= longest:
-            part = (np.arange(1, gap + 1) / (gap + 1))[:, None, None]
-            landmarks[before + 1 : after] = landmarks[before] * (1 - part) + landmarks[after] * part
-            status[before + 1 : after] = FRAME_STATUS.index("interpolated")
-    return status
+def _smooth_quads(
+    landmarks: FloatArray, status: ByteArray, confidence: FloatArray, sigma: float, cuts: tuple[int, ...]
+) -> FloatArray:
+    """Return quads [T, 4, 2], each run of frames within a shot smoothed by itself; sigma in frames, for size and angle.
 
-
-def _smooth_quads(landmarks: FloatArray, sigma: float) -> FloatArray:
-    """Return quads [T, 4, 2], each run of frames smoothed by itself; sigma in frames, for size and angle."""
+    Held frames are not smoothed: they repeat the last square before them.
+    """
     quads = np.full((len(landmarks), 4, 2), np.nan)
-    usable = np.flatnonzero(~np.isnan(landmarks[:, 0, 0]))
-    for run in np.split(usable, np.flatnonzero(np.diff(usable) > 1) + 1):
-        centre, x_axis, y_axis = square_axes(landmarks[run])
-        quads[run] = quads_from_axes(
-            smooth_line(centre, sigma / 3), smooth_line(x_axis, sigma), smooth_line(y_axis, sigma)
-        )
+    held = status == FRAME_STATUS.index("held")
+    moving = np.flatnonzero(~held & ~np.isnan(landmarks[:, 0, 0]))
+    shot = np.searchsorted(cuts, moving, side="right")
+    for run in np.split(moving, np.flatnonzero((np.diff(moving) > 1) | (np.diff(shot) > 0)) + 1):
+        if not len(run):
+            continue
+        belief = np.maximum(confidence[run], LEAST_BELIEF).astype(np.float64)
+        axes = square_axes(landmarks[run])
+        sigmas = (sigma / 3, sigma, sigma)
+        quads[run] = quads_from_axes(*(steady_line(axis, s, belief) for axis, s in zip(axes, sigmas, strict=True)))
+    for frame in np.flatnonzero(held):
+        quads[frame] = quads[frame - 1]
     return quads

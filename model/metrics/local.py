@@ -14,7 +14,7 @@ def hub_file(name: str) -> Path | None:
     torch writes the first digits of the file's sha256 into its name, as in `alexnet-owt-7be5be79.pth`.
     """
     path = Path(torch.hub.get_dir()) / "checkpoints" / name
-    digits = re.search(r"-([0-9a-f]{8,})\.[a-z]+$", name)
+    digits = re.search(r"-([0-9a-f]{8,})(?:\.[a-z]+)+$", name)
     if digits is None or not path.is_file():
         return None
     found = hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,6 +1,7 @@
 """One person through a clip, on faces that a script places; and one real photograph."""
 
 import sys
+import tracemalloc
 import warnings
 from collections.abc import Callable, Sequence
 from fractions import Fraction
@@ -8,23 +9,19 @@ from typing import cast
 
 import numpy as np
 import pytest
+from faces import face
 
 from dva.model.errors import InputError, ModelFilesError
 from dva.model.faces.detect import Detection, FaceDetector
+from dva.model.faces.people import People, people_of
 from dva.model.faces.smooth import smooth_line
-from dva.model.faces.track import track_face
+from dva.model.faces.track import face_track, track_face
+from dva.model.faces.tracklet import Tracklet
 from dva.model.types import FRAME_STATUS, FaceTrack, FloatArray
 from dva.model.video import ArraySource
 
-SHAPE = np.array([[-0.2, -0.15], [0.2, -0.15], [0.0, 0.05], [-0.15, 0.25], [0.15, 0.25]])
-"""Landmarks of a face of side 1 round its middle."""
 RATE = 25
 Script = Callable[[int], list[tuple[float, float, float]]]
-
-
-def face(x: float, y: float, side: float) -> Detection:
-    box = np.array([x - side / 2, y - side / 2, x + side / 2, y + side / 2])
-    return Detection(box, np.array([x, y]) + SHAPE * side, 0.99)
 
 
 class ScriptedDetector:
@@ -166,3 +163,50 @@ def test_a_real_face_is_found_where_it_is() -> None:
     np.testing.assert_allclose(smaller[0].landmarks * 2, found[0].landmarks, atol=3)
     mirrored = mirror_image[0].landmarks[[1, 0, 2, 4, 3]] * [-1, 1] + [511, 0]
     np.testing.assert_allclose(mirrored, found[0].landmarks, atol=2)
+
+
+def test_a_still_photograph_with_camera_noise_does_not_shiver() -> None:
+    """No corner of the square moves by 0.15 % of the face's width from one frame to the next."""
+    pytest.importorskip("facenet_pytorch")
+    photo = pytest.importorskip("skimage.data").astronaut()[:300, 60:420]
+    rng = np.random.default_rng(0)
+    images = np.stack([np.clip(photo + rng.normal(0, 4, photo.shape), 0, 255).astype(np.uint8) for _ in range(20)])
+    quads = track_face(ArraySource(images, Fraction(RATE)), FaceDetector()).quads
+    assert np.linalg.norm(np.diff(quads, axis=0), axis=-1).max() < 0.0015 * face_width(quads)
+
+
+def test_a_panned_photograph_is_followed() -> None:
+    """The square keeps its place on the face to 1 % of the face's width, to the first and the last frame."""
+    pytest.importorskip("facenet_pytorch")
+    photo = pytest.importorskip("skimage.data").astronaut()
+    rng = np.random.default_rng(0)
+    left = [round(20 + 4 * t) for t in range(20)]
+    views = [photo[:300, x : x + 340] + rng.normal(0, 4, (300, 340, 3)) for x in left]
+    images = np.stack([np.clip(view, 0, 255).astype(np.uint8) for view in views])
+    quads = track_face(ArraySource(images, Fraction(RATE)), FaceDetector()).quads
+    on_photo = quads + np.stack([left, np.zeros(20)], axis=1)[:, None]
+    assert np.abs(on_photo - on_photo.mean(axis=0)).max() < 0.01 * face_width(quads)
+
+
+def face_width(quads: FloatArray) -> float:
+    """About half of the square's side is face."""
+    return 0.5 * float(np.linalg.norm(quads[:, 3] - quads[:, 0], axis=1).mean())
+
+
+def test_100_000_frames_fit_in_memory() -> None:
+    """What is kept of a face while a clip is read, and the track made of it, grow by a little a frame."""
+    frames, some = 5_000, [face(100 + t, 80, 60) for t in range(7)]
+    tracemalloc.start()
+    try:
+        tracklet = Tracklet(0)
+        for t in range(frames):
+            tracklet.add(some[t % 7])
+        kept, _ = tracemalloc.get_traced_memory()
+        people = People(people_of([[tracklet]], frames, RATE), frames, (1080, 1920), Fraction(RATE))
+        found = face_track(people, people.people[0])
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(found) == frames
+    assert kept * 100_000 / frames < 15e6
+    assert peak * 100_000 / frames < 200e6
