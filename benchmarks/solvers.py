@@ -38,7 +38,18 @@ from .edits import CHANGED, FEWEST, convinced, others, verdict
 from .held_out import crop_track, held_out_clips
 from .reconstruct import Clip, read_clips
 
-EDITS = (("Eyeglasses", 1.0), ("Blond_Hair", 1.0), ("No_Beard", -1.0), ("Gray_Hair", 1.0), ("Bangs", 1.0))
+EDITS = (
+    ("Eyeglasses", 1.0),
+    ("Blond_Hair", 1.0),
+    ("Black_Hair", 1.0),
+    ("No_Beard", -1.0),
+    ("Wearing_Hat", 1.0),
+    ("Bangs", 1.0),
+    ("Gray_Hair", 1.0),
+    ("Pale_Skin", 1.0),
+)
+STEADY = EDITS[1]
+"""The edit whose flicker is measured."""
 FRAMES_OF_PEOPLE = 2
 
 
@@ -174,7 +185,7 @@ def _edits(autoencoder: Autoencoder, people: list[Toggled], codes: list[ClipCode
 
 
 def _flicker(autoencoder: Autoencoder, code: ClipCode) -> float:
-    change = autoencoder.decode(code.with_edit(attribute_edit(autoencoder.pack, *EDITS[1], len(code)))).difference
+    change = autoencoder.decode(code.with_edit(attribute_edit(autoencoder.pack, *STEADY, len(code)))).difference
     change = change[torch.from_numpy(code.track.usable())]
     return float((change[1:] - change[:-1]).abs().mean() / change.abs().mean())
 

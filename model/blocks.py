@@ -32,16 +32,6 @@ def resample(x: Tensor, how: Resample) -> Tensor:
             return x
 
 
-class Convolution(nn.Conv2d):
-    """A convolution that multiplies in the precision of its weights and answers in that of its input."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        """[B, c_in, H, W] -> [B, c_out, H', W']."""
-        if input.dtype == self.weight.dtype:
-            return super().forward(input)
-        return super().forward(input.to(self.weight.dtype)).to(input.dtype)
-
-
 class Modulation(nn.Module):
     """Scale and shift of C channels, read linearly from a condition."""
 
@@ -56,12 +46,16 @@ class Modulation(nn.Module):
 
 
 def modulated(x: Tensor, by: ScaleShift) -> Tensor:
-    """x [B, C, H, W] * (1 + scale) + shift."""
-    return torch.addcmul(by[1], x, by[0])
+    """x [B, C, H, W] * (1 + scale) + shift, in x's precision."""
+    scale, shift = (part.to(x.dtype) for part in by)
+    return torch.addcmul(shift, x, scale)
 
 
 class ResidualBlock(nn.Module):
-    """Three convolutions; the second is modulated by time, the third by z_face (DVA's block, after Diff-AE)."""
+    """Three convolutions; the second is modulated by time, the third by z_face (DVA's block, after Diff-AE).
+
+    From the first norm to the sum it works in the precision of its convolutions, the sum is made in that of x.
+    """
 
     def __init__(
         self, c_in: int, c_out: int, time_dim: int, face_dim: int, groups: int, dropout: float, how: Resample = "none"
@@ -69,19 +63,20 @@ class ResidualBlock(nn.Module):
         super().__init__()
         self.how: Resample = how
         self.norm_in = nn.GroupNorm(groups, c_in)
-        self.conv_in = Convolution(c_in, c_out, 3, padding=1)
+        self.conv_in = nn.Conv2d(c_in, c_out, 3, padding=1)
         self.norm_time = nn.GroupNorm(groups, c_out)
         self.time = Modulation(time_dim, c_out)
-        self.conv_time = Convolution(c_out, c_out, 3, padding=1)
+        self.conv_time = nn.Conv2d(c_out, c_out, 3, padding=1)
         self.norm_face = nn.GroupNorm(groups, c_out)
         self.face = Modulation(face_dim, c_out)
         self.dropout = nn.Dropout(dropout)
-        self.conv_out = zero_init(Convolution(c_out, c_out, 3, padding=1))
-        self.skip = Convolution(c_in, c_out, 1) if c_in != c_out else nn.Identity()
+        self.conv_out = zero_init(nn.Conv2d(c_out, c_out, 3, padding=1))
+        self.skip = nn.Conv2d(c_in, c_out, 1) if c_in != c_out else nn.Identity()
 
     def forward(self, x: Tensor, time: ScaleShift, face: ScaleShift) -> Tensor:
         """x [B, c_in, H, W], what `self.time` and `self.face` say of the conditions -> [B, c_out, H', W']."""
-        h = self.conv_in(resample(F.silu(self.norm_in(x)), self.how))
+        h = F.silu(self.norm_in(x).to(self.conv_in.weight.dtype))
+        h = self.conv_in(resample(h, self.how))
         h = self.conv_time(F.silu(modulated(self.norm_time(h), time)))
         h = self.conv_out(self.dropout(F.silu(modulated(self.norm_face(h), face))))
         return self.skip(resample(x, self.how)) + h
@@ -93,8 +88,8 @@ class Attention(nn.Module):
     def __init__(self, channels: int, groups: int) -> None:
         super().__init__()
         self.norm = nn.GroupNorm(groups, channels)
-        self.qkv = Convolution(channels, 3 * channels, 1)
-        self.out = zero_init(Convolution(channels, channels, 1))
+        self.qkv = nn.Conv2d(channels, 3 * channels, 1)
+        self.out = zero_init(nn.Conv2d(channels, channels, 1))
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, C, H, W] -> [B, C, H, W]."""

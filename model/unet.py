@@ -10,7 +10,6 @@ from torch.nn import functional as F  # noqa: N812
 
 from .blocks import (
     Attention,
-    Convolution,
     Resample,
     ResidualBlock,
     ScaleShift,
@@ -84,7 +83,7 @@ class UNet(nn.Module):
         folded = 3 * spec.patch**2
         self.time_in = nn.Linear(spec.width, spec.time_dim)
         self.time_out = nn.Linear(spec.time_dim, spec.time_dim)
-        self.conv_in = Convolution(folded, channels[0], 3, padding=1)
+        self.conv_in = nn.Conv2d(folded, channels[0], 3, padding=1)
         self.down, kept = self._build_down(channels)
         deepest = channels[-1]
         self.middle_in = self._block(deepest, deepest)
@@ -92,7 +91,7 @@ class UNet(nn.Module):
         self.middle_out = self._block(deepest, deepest)
         self.up = self._build_up(channels, kept)
         self.norm_out = nn.GroupNorm(spec.groups, channels[0])
-        self.conv_out = zero_init(Convolution(channels[0], folded, 3, padding=1))
+        self.conv_out = zero_init(nn.Conv2d(channels[0], folded, 3, padding=1))
 
     def forward(self, x: Tensor, t: Tensor, z_face: Tensor) -> Tensor:
         """x [B, 3, S, S], t [B] integer times, z_face [B, face_dim] -> [B, 3, S, S] in x's dtype."""
