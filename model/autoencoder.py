@@ -16,7 +16,7 @@ from .encoders.parser import region_mask
 from .errors import UsageError
 from .packs.pack import Networks, Pack
 from .parts import Decoded, DecodedRows, Encoded, Perceived, mean_identity
-from .predictor import Precision, fast_at, multiplying_in, predictor
+from .predictor import Precision, fast_at, multiplying_in, predictor, within_range
 from .samplers import PATHS, PredictEps, Solver, guided, solver_named
 from .schedule import TRAIN_STEPS
 from .twins import Twins
@@ -198,6 +198,7 @@ class Autoencoder:
             z_id = edited_identity(code.z_id, step, self.pack.id_mean, self.pack.id_std)
             edited = self.predictor(z_id, code.z_lnd[rows])
             predict = guided(edited, predict, code.guidance) if code.guidance else edited
+            predict = within_range(predict, self._alpha_bar)
         return path.decode(self._moved(code.noise[rows]), levels, _watched(predict, look))
 
     def _region(self, code: ClipCode, rows: np.ndarray, x0: Tensor) -> Tensor:

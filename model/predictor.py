@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from .blocks import ResidualBlock, ScaleShift
-from .samplers import PredictEps
+from .samplers import PredictEps, x0_from_eps
 from .unet import UNet
 
 Precision = Literal["float32", "bfloat16"]
@@ -61,3 +61,18 @@ def predictor(unet: UNet, z_face: Tensor, alpha_bar: Tensor) -> PredictEps:
         return signal**0.5 * out + (1 - signal) ** 0.5 * x
 
     return predict
+
+
+def within_range(predict: PredictEps, alpha_bar: Tensor) -> PredictEps:
+    """The same prediction where the clean picture that it implies lies in [-1, 1], and its nearest neighbour elsewhere.
+
+    The published decoder does so at every step. An edit that asks for more light than white would otherwise grow from
+    step to step. alpha_bar: [1000].
+    """
+
+    def bounded(x: Tensor, t: int) -> Tensor:
+        signal = float(alpha_bar[t])
+        x0 = x0_from_eps(x, predict(x, t), signal).clamp(-1, 1)
+        return (x - signal**0.5 * x0) / (1 - signal) ** 0.5
+
+    return bounded

@@ -9,7 +9,7 @@ from dva.model.autoencoder import Autoencoder
 from dva.model.blocks import Modulation
 from dva.model.code import SourceFacts
 from dva.model.packs.pack import Pack
-from dva.model.predictor import multiplying_in, predictor
+from dva.model.predictor import multiplying_in, predictor, within_range
 from dva.model.types import FaceTrack
 
 ROWS = 3
@@ -76,7 +76,9 @@ def test_gradients_reach_the_face_through_any_number_of_calls_and_no_weights(
 
 
 @torch.no_grad()
-def test_bfloat16_within_blocks_is_finer_than_throughout_and_leaves_the_pack_alone(pack: Pack, x: torch.Tensor, z_face: torch.Tensor):
+def test_bfloat16_within_blocks_is_finer_than_throughout_and_leaves_the_pack_alone(
+    pack: Pack, x: torch.Tensor, z_face: torch.Tensor
+):
     unet = pack.networks.unet
     fast = multiplying_in("bfloat16", unet)
     assert multiplying_in("float32", unet) is unet
@@ -106,3 +108,17 @@ def test_a_clip_encoded_in_one_precision_decodes_in_another(pack: Pack):
         assert (again - source).abs().mean() < 2 / 255
         own = encoder.reconstruct(code) + code.residual.float()
         assert (own - source).abs().max() < 2e-3
+
+
+@pytest.mark.parametrize("t", [20, 400, 900])
+def test_a_bounded_prediction_implies_the_nearest_picture_in_range(x: torch.Tensor, t: int):
+    """By the definition of eps: x = sqrt(a) x0 + sqrt(1 - a) eps, with x0 far beyond white on purpose."""
+    signal = float(ALPHA_BAR[t])
+    x0 = torch.linspace(-3, 3, x.numel()).reshape(x.shape)
+
+    def predict(x: torch.Tensor, t: int) -> torch.Tensor:
+        return (x - signal**0.5 * x0) / (1 - signal) ** 0.5
+
+    eps = within_range(predict, ALPHA_BAR)(x, t)
+    implied = (x - (1 - signal) ** 0.5 * eps) / signal**0.5
+    torch.testing.assert_close(implied, x0.clamp(-1, 1), atol=2e-4, rtol=0)
