@@ -5,7 +5,7 @@
 The published architecture at 256x256 with weights drawn as for training, the zero-initialised ones too, or filled by
 the rule of the parity tests; or a pack's own network. Each way's time is the least of its rounds, which take turns; the
 error is that of the network's output, relative L2. Ours is the fast path of model/predictor.py: the conditions'
-part computed beforehand, float32 from block to block. Beside it two coarser ways: everything in bfloat16, and autocast.
+part computed beforehand, only products rounded. Beside it two coarser ways: everything in bfloat16, and autocast.
 `cpu_ratio` compares the processor's time, which other programs on the machine do not lengthen.
 """
 
@@ -95,7 +95,7 @@ def _ways(network: UNet, t: Tensor, z: Tensor) -> dict[str, Way]:
     return {
         "float32 NCHW": lambda x: network(x, t, z),
         "float32 channels_last": prepared(last),
-        "bfloat16 blocks (ours)": prepared(multiplying_in("bfloat16", last)),
+        "bfloat16 products (ours)": prepared(multiplying_in("bfloat16", last)),
         "bfloat16 autocast": autocast,
         "bfloat16 throughout": lambda x: half(laid_out(x).bfloat16(), t, z.bfloat16()).float(),
     }

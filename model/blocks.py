@@ -32,6 +32,16 @@ def resample(x: Tensor, how: Resample) -> Tensor:
             return x
 
 
+class Convolution(nn.Conv2d):
+    """A convolution that multiplies in the precision of its weights and answers in that of its input."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """[B, c_in, H, W] -> [B, c_out, H', W']."""
+        if input.dtype == self.weight.dtype:
+            return super().forward(input)
+        return super().forward(input.to(self.weight.dtype)).to(input.dtype)
+
+
 class Modulation(nn.Module):
     """Scale and shift of C channels, read linearly from a condition."""
 
@@ -46,16 +56,12 @@ class Modulation(nn.Module):
 
 
 def modulated(x: Tensor, by: ScaleShift) -> Tensor:
-    """x [B, C, H, W] * (1 + scale) + shift, in x's precision."""
-    scale, shift = (part.to(x.dtype) for part in by)
-    return torch.addcmul(shift, x, scale)
+    """x [B, C, H, W] * (1 + scale) + shift."""
+    return torch.addcmul(by[1], x, by[0])
 
 
 class ResidualBlock(nn.Module):
-    """Three convolutions; the second is modulated by time, the third by z_face (DVA's block, after Diff-AE).
-
-    From the first norm to the sum it works in the precision of its convolutions, the sum is made in that of x.
-    """
+    """Three convolutions; the second is modulated by time, the third by z_face (DVA's block, after Diff-AE)."""
 
     def __init__(
         self, c_in: int, c_out: int, time_dim: int, face_dim: int, groups: int, dropout: float, how: Resample = "none"
@@ -63,20 +69,19 @@ class ResidualBlock(nn.Module):
         super().__init__()
         self.how: Resample = how
         self.norm_in = nn.GroupNorm(groups, c_in)
-        self.conv_in = nn.Conv2d(c_in, c_out, 3, padding=1)
+        self.conv_in = Convolution(c_in, c_out, 3, padding=1)
         self.norm_time = nn.GroupNorm(groups, c_out)
         self.time = Modulation(time_dim, c_out)
-        self.conv_time = nn.Conv2d(c_out, c_out, 3, padding=1)
+        self.conv_time = Convolution(c_out, c_out, 3, padding=1)
         self.norm_face = nn.GroupNorm(groups, c_out)
         self.face = Modulation(face_dim, c_out)
         self.dropout = nn.Dropout(dropout)
-        self.conv_out = zero_init(nn.Conv2d(c_out, c_out, 3, padding=1))
+        self.conv_out = zero_init(Convolution(c_out, c_out, 3, padding=1))
         self.skip = nn.Conv2d(c_in, c_out, 1) if c_in != c_out else nn.Identity()
 
     def forward(self, x: Tensor, time: ScaleShift, face: ScaleShift) -> Tensor:
         """x [B, c_in, H, W], what `self.time` and `self.face` say of the conditions -> [B, c_out, H', W']."""
-        h = F.silu(self.norm_in(x).to(self.conv_in.weight.dtype))
-        h = self.conv_in(resample(h, self.how))
+        h = self.conv_in(resample(F.silu(self.norm_in(x)), self.how))
         h = self.conv_time(F.silu(modulated(self.norm_time(h), time)))
         h = self.conv_out(self.dropout(F.silu(modulated(self.norm_face(h), face))))
         return self.skip(resample(x, self.how)) + h

@@ -6,27 +6,26 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from .blocks import ResidualBlock, ScaleShift
+from .blocks import Convolution, ScaleShift
 from .samplers import PredictEps, x0_from_eps
 from .unet import UNet
 
 Precision = Literal["float32", "bfloat16"]
-"""In what the network's residual blocks work; what flows from block to block is float32 in either."""
+"""In what the blocks' convolutions multiply; what flows between them is float32 in either."""
 
 
 def multiplying_in(precision: Precision, unet: UNet) -> UNet:
-    """The network itself for float32; otherwise a copy whose residual blocks work in bfloat16 between norm and sum.
+    """The network itself for float32; otherwise a copy whose blocks' 3x3 convolutions hold bfloat16 weights.
 
-    What every block adds to stays float32, and so do the skips on it, the attention, the first and the last convolution
-    and both conditions (docs/decisions/0020): a rounding inside a block is one of many, one of the sum would stay.
+    Norms, conditions, attention, the first and the last convolution, the residual stream and the skips on it stay
+    float32 (docs/decisions/0020): what is rounded is only what goes into a product and what comes out of its sum.
     """
     if precision == "float32":
         return unet
     fast = copy.deepcopy(unet)
-    for block in fast.modules():
-        if isinstance(block, ResidualBlock):
-            for inner in (block.conv_in, block.norm_time, block.conv_time, block.norm_face, block.conv_out):
-                inner.bfloat16()
+    for module in fast.modules():
+        if isinstance(module, Convolution):
+            module.bfloat16()
     return fast
 
 

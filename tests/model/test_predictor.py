@@ -76,9 +76,7 @@ def test_gradients_reach_the_face_through_any_number_of_calls_and_no_weights(
 
 
 @torch.no_grad()
-def test_bfloat16_within_blocks_is_finer_than_throughout_and_leaves_the_pack_alone(
-    pack: Pack, x: torch.Tensor, z_face: torch.Tensor
-):
+def test_bfloat16_rounds_products_only_and_leaves_the_pack_alone(pack: Pack, x: torch.Tensor, z_face: torch.Tensor):
     unet = pack.networks.unet
     fast = multiplying_in("bfloat16", unet)
     assert multiplying_in("float32", unet) is unet
