@@ -1,0 +1,356 @@
+"""Editing by text: the step of the identity that moves the pictures as two sentences differ (paper, section 4.2).
+
+A few steps lead the clip's frames up into the noise and, with their own identity, down again: the recovered chain. From
+each picture of that chain one single step down is taken with the identity that is being optimised. CLIP looks at the
+still noisy picture it leads to, beside the recovered one at the same level, and the step between their features should
+point from the neutral text to the target text. Nothing is ever decoded to the end for the loss.
+
+The result is one step of the identity, found once; how much of it each frame takes is free (direction_file.py).
+"""
+
+import copy
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from functools import partial
+from itertools import pairwise
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..autoencoder import Autoencoder
+from ..code import ClipCode
+from ..encoders.clip import Clip
+from ..encoders.parser import region_mask
+from ..errors import InputError, Interrupted, UsageError
+from ..packs.pack import Pack
+from ..samplers import PATHS, PredictEps, ddim_step, solver_named, x0_from_eps
+from ..schedule import CLEAN, Level, NoiseSchedule
+from ..types import OnProgress, Progress, Region, ignore_progress
+from .attribute import attribute_edit, edited_identity
+from .direction_file import TextDirection
+from .directional import TextLosses, clip_loss, direction_score, identity_loss, masked_l1
+
+CONCENTRATED = 0.85
+"""Share of the head's change that a smaller region must hold to be the edit's region."""
+
+View = Literal["noisy", "estimated"]
+"""What CLIP looks at: the still noisy pictures (the paper), or the clean ones that they imply (its appendix B)."""
+Along = Literal["attributes", "everywhere"]
+"""Where a step may lead: into combinations of the pack's attribute directions, or anywhere in the identity's space (the
+paper). The network was taught what the former look like; elsewhere CLIP finds steps that please it alone."""
+
+
+@dataclass(frozen=True)
+class TextSettings:
+    """How a direction is looked for. The defaults are ours; PUBLISHED holds the paper's."""
+
+    iterations: int = 60
+    """Most of them, 1 to 10000."""
+    rate: float = 0.1
+    """Adam's, above 0 and up to 1: in strengths of the attributes, or in spreads of the identity over people."""
+    along: Along = "attributes"
+    steps: int = 5
+    """S: levels of the chain, 1 to 50."""
+    anchors: int = 2
+    """Frames that are looked at together, evenly chosen among those with a face, 1 to 32."""
+    clip_weight: float = 3.0
+    """0 to 100, like the other two."""
+    id_weight: float = 1.0
+    l1_weight: float = 1.0
+    patience: int = 15
+    """Stop when the loss has not fallen by a hundredth of itself for so many iterations; 0 never stops."""
+    view: View = "noisy"
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """bfloat16 is for devices built for it."""
+    seed: int = 0
+    """Of the first, tiny step."""
+    keep_best: bool = False
+    """When asked to stop (Interrupted), give back the best step so far instead of nothing."""
+
+    def check(self) -> None:
+        """UsageError for a number out of its range."""
+        ranges = {
+            "iterations": (1, 10_000),
+            "steps": (1, 50),
+            "anchors": (1, 32),
+            "clip_weight": (0, 100),
+            "id_weight": (0, 100),
+            "l1_weight": (0, 100),
+            "patience": (0, 10_000),
+        }
+        for name, (least, most) in ranges.items():
+            if not least <= getattr(self, name) <= most:
+                raise UsageError(f"{name} must lie between {least} and {most}, not {getattr(self, name)}")
+        if not 0 < self.rate <= 1:
+            raise UsageError(f"the rate must lie above 0 and not above 1, not {self.rate}")
+
+
+PUBLISHED = TextSettings(
+    iterations=2000, rate=0.045, along="everywhere", anchors=1, id_weight=5.0, l1_weight=5.0, patience=0
+)
+"""The published settings: five steps of one frame, 2000 iterations, all of them. Its rate of 0.002 belongs to a unit
+vector of 512 numbers, each of which has a spread of about 0.044 over people; in spreads that is 0.045."""
+
+
+@dataclass(frozen=True)
+class TextProgress(Progress):
+    """One iteration."""
+
+    losses: tuple[tuple[str, float], ...] = ()
+    """Name and value: total, clip, id, l1, score."""
+    preview: Callable[[], Tensor] | None = None
+    """Makes [3, S, S] float32 in [0, 1] on the CPU, the first anchor as the edit stands; as dear as an iteration."""
+
+
+@dataclass(frozen=True)
+class Chain:
+    """What does not change while a step is optimised. A anchors, S levels; batches of S * A rows hold step by step."""
+
+    levels: tuple[Level, ...]
+    """Rising from CLEAN, S + 1 of them."""
+    recovered: tuple[Tensor, ...]
+    """[A, 3, S, S] at each of the levels: passed on the way down with the original identity."""
+    z_lnd: Tensor
+    """[A, 102]."""
+    mask: Tensor
+    """[S * A, 1, S, S] where L1 counts: the head."""
+    before: Tensor
+    """[S * A, 3, S, S] what CLIP is shown of the recovered chain, from the noisiest step on."""
+    features: Tensor
+    """[S * A, E] what it sees there."""
+    parsing: Tensor
+    """[A, S, S] labels of the anchors' crops."""
+
+
+def find_direction(
+    autoencoder: Autoencoder,
+    code: ClipCode,
+    clip: Clip,
+    texts: tuple[str, str],
+    settings: TextSettings | None = None,
+    on_progress: OnProgress = ignore_progress,
+) -> TextDirection:
+    """Optimise one step of the identity from texts[0], the neutral one, to texts[1], the target.
+
+    on_progress receives TextProgress once an iteration. Works under torch.inference_mode, as ComfyUI runs nodes. Raises
+    UsageError for texts or settings that cannot be used, ModelFilesError when another pack made the code, InputError
+    for a clip without a face.
+    """
+    settings = settings or TextSettings()
+    settings.check()
+    code.check_pack(autoencoder.pack)
+    with _learning(), torch.autocast(autoencoder.device.type, torch.bfloat16, settings.precision == "bfloat16"):
+        text = clip.text_direction(*texts).clone()
+        search = _Search(_differentiable(autoencoder), code, clip, text, settings)
+        step, losses = search.run(on_progress)
+        region = search.region(step)
+    unknown = [w for t in texts for w in clip.unknown_words(t)]
+    return TextDirection(
+        step=step.float().cpu(),
+        region=region,
+        neutral=texts[0],
+        target=texts[1],
+        pack_name=code.pack_name,
+        pack_hash=code.pack_hash,
+        clip_name=clip.name,
+        clip_sha256=clip.sha256,
+        settings={f.name: getattr(settings, f.name) for f in fields(settings)},
+        losses=losses,
+        warnings=(_unknown_sentence(clip, unknown),) if unknown else (),
+    )
+
+
+class _Search:
+    """One optimisation."""
+
+    def __init__(
+        self, autoencoder: Autoencoder, code: ClipCode, clip: Clip, text: Tensor, settings: TextSettings
+    ) -> None:
+        self.autoencoder, self.clip, self.text, self.settings = autoencoder, clip, text, settings
+        device = autoencoder.device
+        self.z_id, self.mean, self.std = (
+            t.detach().clone().to(device) for t in (code.z_id, autoencoder.pack.id_mean, autoencoder.pack.id_std)
+        )
+        self.chain = recovered_chain(autoencoder, code, clip, settings)
+        self.basis = _basis(autoencoder.pack, settings.along).to(device)
+
+    def run(self, on_progress: OnProgress) -> tuple[Tensor, Tensor]:
+        """(step [D], losses [iterations, 5] as in TextLosses)."""
+        s = self.settings
+        rng = torch.Generator().manual_seed(s.seed)
+        weights = (1e-3 * torch.randn(len(self.basis), generator=rng)).to(self.z_id.device).requires_grad_()
+        descent = _Descent(weights, s.rate, together=len(weights) != len(self.z_id))
+        best, best_total, since = torch.zeros_like(self.z_id), float("inf"), 0
+        told: list[list[float]] = []
+        for done in range(s.iterations):
+            step = weights @ self.basis
+            losses = self.losses(step)
+            numbers = losses.numbers()
+            told.append([value for _, value in numbers])
+            since = 0 if told[-1][0] < 0.99 * best_total else since + 1
+            if told[-1][0] < best_total:
+                best, best_total = step.detach().clone(), told[-1][0]
+            preview = partial(self.preview, best)
+            try:
+                on_progress(TextProgress("text", done + 1, s.iterations, numbers, preview))
+            except Interrupted:
+                if not s.keep_best:
+                    raise
+                break
+            if s.patience and since >= s.patience:
+                break
+            losses.total.backward()
+            descent.step()
+        return best, torch.tensor(told)
+
+    def losses(self, step: Tensor) -> TextLosses:
+        """The three losses for a step [D], with gradients."""
+        chain, s = self.chain, self.settings
+        z_id = self.moved(step)
+        predict = self.autoencoder.predictor(z_id.expand(len(chain.z_lnd), -1), chain.z_lnd)
+        after = _steps_down(chain.levels, chain.recovered, predict, s.view)
+        scores = direction_score(chain.features, self.clip.image_features(after), self.text)
+        clip = clip_loss(scores)
+        identity = identity_loss(z_id[0], self.z_id)
+        l1 = masked_l1(after, chain.before, chain.mask)
+        total = s.clip_weight * clip + s.id_weight * identity + s.l1_weight * l1
+        return TextLosses(total, clip, identity, l1, scores.mean())
+
+    def moved(self, step: Tensor) -> Tensor:
+        """[1, D] the identity after a step."""
+        return edited_identity(self.z_id, step[None], self.mean, self.std)
+
+    @torch.no_grad()
+    def decoded(self, step: Tensor, anchors: int) -> Tensor:
+        """[anchors, 3, S, S] signed: some anchors, walked down the whole chain with a step."""
+        chain = self.chain
+        predict = self.autoencoder.predictor(self.moved(step).expand(anchors, -1), chain.z_lnd[:anchors])
+        x = chain.recovered[-1][:anchors]
+        for here, there in pairwise(reversed(chain.levels)):
+            x = ddim_step(x, predict(x, here.t), here.alpha_bar, there.alpha_bar)
+        return x
+
+    def preview(self, step: Tensor) -> Tensor:
+        """[3, S, S] in [0, 1] on the CPU."""
+        return ((self.decoded(step, 1)[0].float().cpu() + 1) / 2).clamp(0, 1)
+
+    def region(self, step: Tensor) -> Region:
+        """The smallest region that holds most of what a step changes in the head."""
+        chain, classes = self.chain, self.autoencoder.pack.spec.parser_classes
+        changed = (self.decoded(step, len(chain.z_lnd)) - chain.recovered[0]).square().sum(1).float().cpu()
+        regions: tuple[Region, ...] = ("face", "face+hair", "head")
+        held = [float((changed * region_mask(chain.parsing, classes, region)).sum()) for region in regions]
+        return next(region for region, h in zip(regions, held, strict=True) if h >= CONCENTRATED * held[-1])
+
+
+@torch.no_grad()
+def recovered_chain(autoencoder: Autoencoder, code: ClipCode, clip: Clip, settings: TextSettings) -> Chain:
+    """Up into the noise and down again with the identity as it is, by the solver that encoded the clip.
+
+    Raises InputError for a clip without a face, UsageError for a number of steps that the solver cannot take.
+    """
+    rows = _anchors(code, settings.anchors)
+    path = PATHS[solver_named(code.solver)]
+    z_lnd = code.z_lnd[rows].clone().to(autoencoder.device)
+    z_id = code.z_id.clone().to(autoencoder.device)
+    predict = autoencoder.predictor(z_id.expand(len(rows), -1), z_lnd)
+    up = chain_levels(autoencoder.pack.spec.schedule, code.solver, settings.steps, code.start)
+    x0 = code.crops[rows].to(autoencoder.device).float() / 127.5 - 1
+    levels = up if up[0] == CLEAN else [CLEAN, *up]
+    recovered = [path.encode(x0, up, predict)]
+    for here, there in pairwise(reversed(levels)):
+        recovered.append(ddim_step(recovered[-1], predict(recovered[-1], here.t), here.alpha_bar, there.alpha_bar))
+    passed = tuple(reversed(recovered))
+    before = _steps_down(tuple(levels), passed, predict, settings.view)
+    parsing = code.parsing[rows].clone()
+    head = region_mask(parsing, autoencoder.pack.spec.parser_classes, "head")[:, None].float()
+    mask = head.to(autoencoder.device).repeat(settings.steps, 1, 1, 1)
+    return Chain(tuple(levels), passed, z_lnd, mask, before, clip.image_features(before), parsing)
+
+
+class _Descent:
+    """Adam (Kingma and Ba 2015), with one scale for each number or one for all.
+
+    One scale for all keeps the gradient's direction: attributes that the text does not speak of stay where they are,
+    while Adam proper moves every number equally far.
+    """
+
+    def __init__(self, weights: Tensor, rate: float, *, together: bool) -> None:
+        self.weights, self.rate, self.together = weights, rate, together
+        self.mean, self.square = torch.zeros_like(weights), torch.zeros_like(weights)
+        self.count = 0
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """Move the weights by their gradient, and clear it."""
+        gradient = self.weights.grad
+        assert gradient is not None
+        self.count += 1
+        square = gradient.square().sum() if self.together else gradient.square()
+        self.mean.lerp_(gradient, 0.1)
+        self.square.lerp_(square.expand_as(self.square), 0.001)
+        mean, scale = self.mean / (1 - 0.9**self.count), self.square / (1 - 0.999**self.count)
+        self.weights -= self.rate * mean / (scale.sqrt() + 1e-8)
+        self.weights.grad = None
+
+
+def _basis(pack: Pack, along: Along) -> Tensor:
+    """[K, D] the steps that are combined: strength 1 of each attribute, or one spread of each number of the identity."""
+    if along == "everywhere" or not pack.attributes:
+        return torch.eye(pack.spec.id_dim)
+    return torch.stack([attribute_edit(pack, a.name, 1.0, 1).step for a in pack.attributes]).clone()
+
+
+def chain_levels(schedule: NoiseSchedule, solver: str, steps: int, start: int) -> list[Level]:
+    """Rising levels that split the way up to time start evenly; the published solver's own, which go to the top."""
+    if solver == "published":
+        return schedule.published_levels(steps)
+    alpha_bar = schedule.alpha_bar()
+    times = [max(1, round((k + 1) * start / steps)) - 1 for k in range(steps)]
+    return [CLEAN, *(Level(t, float(alpha_bar[t])) for t in times)]
+
+
+def _steps_down(levels: tuple[Level, ...], x: tuple[Tensor, ...], predict: PredictEps, view: View) -> Tensor:
+    """[S * A, 3, S, S] one single step down from each of the noisy pictures, the noisiest first, as CLIP is shown it."""
+    shown: list[Tensor] = []
+    for n in range(len(levels) - 1, 0, -1):
+        here, there = levels[n], levels[n - 1]
+        eps = predict(x[n], here.t)
+        match view:
+            case "noisy":
+                shown.append(ddim_step(x[n], eps, here.alpha_bar, there.alpha_bar))
+            case "estimated":
+                shown.append(x0_from_eps(x[n], eps, here.alpha_bar))
+    return torch.cat(shown)
+
+
+def _anchors(code: ClipCode, count: int) -> np.ndarray:
+    """[A] frames with a face, evenly over the clip; the first one alone is the paper's choice."""
+    usable = np.flatnonzero(code.track.usable())
+    if not len(usable):
+        raise InputError(f"no frame of {code.source.name} has a face to edit; take another clip")
+    return usable[np.linspace(0, len(usable) - 1, min(count, len(usable))).round().astype(int)]
+
+
+@contextmanager
+def _learning() -> Iterator[None]:
+    """Gradients, also inside a host that switched them off for good (torch.inference_mode)."""
+    with torch.inference_mode(mode=False), torch.enable_grad():
+        yield
+
+
+def _differentiable(autoencoder: Autoencoder) -> Autoencoder:
+    """The autoencoder itself, or a copy where its weights were loaded under inference_mode and know no gradients."""
+    if not any(p.is_inference() for p in autoencoder.networks.parameters()):
+        return autoencoder
+    twin = copy.copy(autoencoder)
+    twin.networks = copy.deepcopy(autoencoder.networks)
+    return twin
+
+
+def _unknown_sentence(clip: Clip, unknown: list[str]) -> str:
+    words = ", ".join(dict.fromkeys(unknown))
+    return f"the CLIP {clip.name} has not learned {words}, so that part of the text says nothing to it"
