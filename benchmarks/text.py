@@ -126,7 +126,12 @@ def _setting(text: str) -> tuple[str, Any]:
 
 
 def _measure(
-    autoencoder: Autoencoder, clip: Clip, judge: Judge, subjects: list[Subject], prompt: str, options: argparse.Namespace
+    autoencoder: Autoencoder,
+    clip: Clip,
+    judge: Judge,
+    subjects: list[Subject],
+    prompt: str,
+    options: argparse.Namespace,
 ) -> tuple[Row, np.ndarray]:
     name, sign = PROMPTS[prompt]
     index, rest = ATTRIBUTES.index(name), others(name)

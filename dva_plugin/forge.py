@@ -22,7 +22,9 @@ def add_forge_steps(forge: argparse.ArgumentParser) -> None:
     render.add_argument("--seed", type=seed_number, required=True, help="another seed, other people")
     render.set_defaults(run=_render)
     train = steps.add_parser("train", help="train one network, or go on with it")
-    train.add_argument("network", choices=["identity", "landmarks", "parser", "denoiser", "judge", "judge_identity", "clip"])
+    train.add_argument(
+        "network", choices=["identity", "landmarks", "parser", "denoiser", "judge", "judge_identity", "clip"]
+    )
     train.add_argument("--data", type=Path, required=True, help="folder of shards")
     train.add_argument("--out", type=Path, required=True, help="folder of checkpoints")
     train.add_argument("--steps", type=int, help="length of the whole training (default: the recipe's)")

@@ -39,13 +39,13 @@ class TextDirection:
     settings: dict[str, Any]
     losses: Tensor
     """[iterations, 5]: total, clip, id, l1, score."""
+    stopped: bool = False
+    """Whether somebody stopped the search: then it is the best until that moment."""
     warnings: tuple[str, ...] = field(default=())
     """Sentences for whoever wrote the texts."""
 
 
-def direction_edit(
-    direction: TextDirection, pack: Pack, strength: float | FloatArray, frames: int
-) -> IdentityEdit:
+def direction_edit(direction: TextDirection, pack: Pack, strength: float | FloatArray, frames: int) -> IdentityEdit:
     """The edit that a direction makes; strengths as for attributes.
 
     Raises UsageError for a strength out of range, ModelFilesError for the direction of another pack.
@@ -105,7 +105,8 @@ def kept_direction(folder: Path, key: dict[str, Any], find: Callable[[], TextDir
         except ModelFilesError:
             path.unlink(missing_ok=True)
     direction = find()
-    save_direction(direction, path)
+    if not direction.stopped:
+        save_direction(direction, path)
     return direction
 
 
@@ -117,4 +118,4 @@ def digest(*tensors: Tensor) -> str:
     return whole.hexdigest()
 
 
-_FACTS = ("region", "neutral", "target", "pack_name", "pack_hash", "clip_name", "clip_sha256", "settings")
+_FACTS = ("region", "neutral", "target", "pack_name", "pack_hash", "clip_name", "clip_sha256", "settings", "stopped")

@@ -11,12 +11,12 @@ The result is one step of the identity, found once; how much of it each frame ta
 import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import pairwise
+from pathlib import Path
 from typing import Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -24,20 +24,18 @@ from ..autoencoder import Autoencoder
 from ..code import ClipCode
 from ..encoders.clip import Clip
 from ..encoders.parser import region_mask
-from ..errors import InputError, Interrupted, UsageError
+from ..errors import Interrupted, UsageError
 from ..packs.pack import Pack
-from ..samplers import PATHS, PredictEps, ddim_step, solver_named, x0_from_eps
-from ..schedule import CLEAN, Level, NoiseSchedule
+from ..samplers import ddim_step
 from ..types import OnProgress, Progress, Region, ignore_progress
 from .attribute import attribute_edit, edited_identity
-from .direction_file import TextDirection
+from .chain import View, anchor_rows, recovered_chain, steps_down
+from .direction_file import TextDirection, digest, kept_direction
 from .directional import TextLosses, clip_loss, direction_score, identity_loss, masked_l1
 
 CONCENTRATED = 0.85
 """Share of the head's change that a smaller region must hold to be the edit's region."""
 
-View = Literal["noisy", "estimated"]
-"""What CLIP looks at: the still noisy pictures (the paper), or the clean ones that they imply (its appendix B)."""
 Along = Literal["attributes", "everywhere"]
 """Where a step may lead: into combinations of the pack's attribute directions, or anywhere in the identity's space (the
 paper). The network was taught what the former look like; elsewhere CLIP finds steps that please it alone."""
@@ -63,8 +61,6 @@ class TextSettings:
     patience: int = 15
     """Stop when the loss has not fallen by a hundredth of itself for so many iterations; 0 never stops."""
     view: View = "noisy"
-    precision: Literal["float32", "bfloat16"] = "float32"
-    """bfloat16 is for devices built for it."""
     seed: int = 0
     """Of the first, tiny step."""
     keep_best: bool = False
@@ -105,26 +101,6 @@ class TextProgress(Progress):
     """Makes [3, S, S] float32 in [0, 1] on the CPU, the first anchor as the edit stands; as dear as an iteration."""
 
 
-@dataclass(frozen=True)
-class Chain:
-    """What does not change while a step is optimised. A anchors, S levels; batches of S * A rows hold step by step."""
-
-    levels: tuple[Level, ...]
-    """Rising from CLEAN, S + 1 of them."""
-    recovered: tuple[Tensor, ...]
-    """[A, 3, S, S] at each of the levels: passed on the way down with the original identity."""
-    z_lnd: Tensor
-    """[A, 102]."""
-    mask: Tensor
-    """[S * A, 1, S, S] where L1 counts: the head."""
-    before: Tensor
-    """[S * A, 3, S, S] what CLIP is shown of the recovered chain, from the noisiest step on."""
-    features: Tensor
-    """[S * A, E] what it sees there."""
-    parsing: Tensor
-    """[A, S, S] labels of the anchors' crops."""
-
-
 def find_direction(
     autoencoder: Autoencoder,
     code: ClipCode,
@@ -142,10 +118,10 @@ def find_direction(
     settings = settings or TextSettings()
     settings.check()
     code.check_pack(autoencoder.pack)
-    with _learning(), torch.autocast(autoencoder.device.type, torch.bfloat16, settings.precision == "bfloat16"):
+    with _learning():
         text = clip.text_direction(*texts).clone()
         search = _Search(_differentiable(autoencoder), code, clip, text, settings)
-        step, losses = search.run(on_progress)
+        step, losses, stopped = search.run(on_progress)
         region = search.region(step)
     unknown = [w for t in texts for w in clip.unknown_words(t)]
     return TextDirection(
@@ -157,10 +133,34 @@ def find_direction(
         pack_hash=code.pack_hash,
         clip_name=clip.name,
         clip_sha256=clip.sha256,
-        settings={f.name: getattr(settings, f.name) for f in fields(settings)},
+        settings=asdict(settings),
         losses=losses,
+        stopped=stopped,
         warnings=(_unknown_sentence(clip, unknown),) if unknown else (),
     )
+
+
+def cached_direction(
+    folder: Path,
+    autoencoder: Autoencoder,
+    code: ClipCode,
+    clip: Clip,
+    texts: tuple[str, str],
+    settings: TextSettings | None = None,
+    on_progress: OnProgress = ignore_progress,
+) -> TextDirection:
+    """As find_direction, but once for the same pictures, texts, settings and networks: the result stays in a folder."""
+    settings = settings or TextSettings()
+    rows = anchor_rows(code, settings.anchors)
+    key = {
+        "texts": texts,
+        "settings": asdict(settings) | {"keep_best": False},  # it says what a stop means, not what is found
+        "pack": code.pack_hash,
+        "clip": clip.sha256,
+        "path": [code.solver, code.start],
+        "pictures": digest(code.z_id, code.z_lnd[rows], code.crops[rows]),
+    }
+    return kept_direction(folder, key, lambda: find_direction(autoencoder, code, clip, texts, settings, on_progress))
 
 
 class _Search:
@@ -174,11 +174,11 @@ class _Search:
         self.z_id, self.mean, self.std = (
             t.detach().clone().to(device) for t in (code.z_id, autoencoder.pack.id_mean, autoencoder.pack.id_std)
         )
-        self.chain = recovered_chain(autoencoder, code, clip, settings)
+        self.chain = recovered_chain(autoencoder, code, clip, settings.steps, settings.anchors, settings.view)
         self.basis = _basis(autoencoder.pack, settings.along).to(device)
 
-    def run(self, on_progress: OnProgress) -> tuple[Tensor, Tensor]:
-        """(step [D], losses [iterations, 5] as in TextLosses)."""
+    def run(self, on_progress: OnProgress) -> tuple[Tensor, Tensor, bool]:
+        """(step [D], losses [iterations, 5] as in TextLosses, whether somebody stopped it)."""
         s = self.settings
         rng = torch.Generator().manual_seed(s.seed)
         weights = (1e-3 * torch.randn(len(self.basis), generator=rng)).to(self.z_id.device).requires_grad_()
@@ -199,19 +199,19 @@ class _Search:
             except Interrupted:
                 if not s.keep_best:
                     raise
-                break
+                return best, torch.tensor(told), True
             if s.patience and since >= s.patience:
                 break
             losses.total.backward()
             descent.step()
-        return best, torch.tensor(told)
+        return best, torch.tensor(told), False
 
     def losses(self, step: Tensor) -> TextLosses:
         """The three losses for a step [D], with gradients."""
         chain, s = self.chain, self.settings
         z_id = self.moved(step)
         predict = self.autoencoder.predictor(z_id.expand(len(chain.z_lnd), -1), chain.z_lnd)
-        after = _steps_down(chain.levels, chain.recovered, predict, s.view)
+        after = steps_down(chain.levels, chain.recovered, predict, s.view)
         scores = direction_score(chain.features, self.clip.image_features(after), self.text)
         clip = clip_loss(scores)
         identity = identity_loss(z_id[0], self.z_id)
@@ -244,31 +244,6 @@ class _Search:
         regions: tuple[Region, ...] = ("face", "face+hair", "head")
         held = [float((changed * region_mask(chain.parsing, classes, region)).sum()) for region in regions]
         return next(region for region, h in zip(regions, held, strict=True) if h >= CONCENTRATED * held[-1])
-
-
-@torch.no_grad()
-def recovered_chain(autoencoder: Autoencoder, code: ClipCode, clip: Clip, settings: TextSettings) -> Chain:
-    """Up into the noise and down again with the identity as it is, by the solver that encoded the clip.
-
-    Raises InputError for a clip without a face, UsageError for a number of steps that the solver cannot take.
-    """
-    rows = _anchors(code, settings.anchors)
-    path = PATHS[solver_named(code.solver)]
-    z_lnd = code.z_lnd[rows].clone().to(autoencoder.device)
-    z_id = code.z_id.clone().to(autoencoder.device)
-    predict = autoencoder.predictor(z_id.expand(len(rows), -1), z_lnd)
-    up = chain_levels(autoencoder.pack.spec.schedule, code.solver, settings.steps, code.start)
-    x0 = code.crops[rows].to(autoencoder.device).float() / 127.5 - 1
-    levels = up if up[0] == CLEAN else [CLEAN, *up]
-    recovered = [path.encode(x0, up, predict)]
-    for here, there in pairwise(reversed(levels)):
-        recovered.append(ddim_step(recovered[-1], predict(recovered[-1], here.t), here.alpha_bar, there.alpha_bar))
-    passed = tuple(reversed(recovered))
-    before = _steps_down(tuple(levels), passed, predict, settings.view)
-    parsing = code.parsing[rows].clone()
-    head = region_mask(parsing, autoencoder.pack.spec.parser_classes, "head")[:, None].float()
-    mask = head.to(autoencoder.device).repeat(settings.steps, 1, 1, 1)
-    return Chain(tuple(levels), passed, z_lnd, mask, before, clip.image_features(before), parsing)
 
 
 class _Descent:
@@ -304,37 +279,6 @@ def _basis(pack: Pack, along: Along) -> Tensor:
     return torch.stack([attribute_edit(pack, a.name, 1.0, 1).step for a in pack.attributes]).clone()
 
 
-def chain_levels(schedule: NoiseSchedule, solver: str, steps: int, start: int) -> list[Level]:
-    """Rising levels that split the way up to time start evenly; the published solver's own, which go to the top."""
-    if solver == "published":
-        return schedule.published_levels(steps)
-    alpha_bar = schedule.alpha_bar()
-    times = [max(1, round((k + 1) * start / steps)) - 1 for k in range(steps)]
-    return [CLEAN, *(Level(t, float(alpha_bar[t])) for t in times)]
-
-
-def _steps_down(levels: tuple[Level, ...], x: tuple[Tensor, ...], predict: PredictEps, view: View) -> Tensor:
-    """[S * A, 3, S, S] one single step down from each of the noisy pictures, the noisiest first, as CLIP is shown it."""
-    shown: list[Tensor] = []
-    for n in range(len(levels) - 1, 0, -1):
-        here, there = levels[n], levels[n - 1]
-        eps = predict(x[n], here.t)
-        match view:
-            case "noisy":
-                shown.append(ddim_step(x[n], eps, here.alpha_bar, there.alpha_bar))
-            case "estimated":
-                shown.append(x0_from_eps(x[n], eps, here.alpha_bar))
-    return torch.cat(shown)
-
-
-def _anchors(code: ClipCode, count: int) -> np.ndarray:
-    """[A] frames with a face, evenly over the clip; the first one alone is the paper's choice."""
-    usable = np.flatnonzero(code.track.usable())
-    if not len(usable):
-        raise InputError(f"no frame of {code.source.name} has a face to edit; take another clip")
-    return usable[np.linspace(0, len(usable) - 1, min(count, len(usable))).round().astype(int)]
-
-
 @contextmanager
 def _learning() -> Iterator[None]:
     """Gradients, also inside a host that switched them off for good (torch.inference_mode)."""
@@ -346,9 +290,7 @@ def _differentiable(autoencoder: Autoencoder) -> Autoencoder:
     """The autoencoder itself, or a copy where its weights were loaded under inference_mode and know no gradients."""
     if not any(p.is_inference() for p in autoencoder.networks.parameters()):
         return autoencoder
-    twin = copy.copy(autoencoder)
-    twin.networks = copy.deepcopy(autoencoder.networks)
-    return twin
+    return copy.deepcopy(autoencoder)
 
 
 def _unknown_sentence(clip: Clip, unknown: list[str]) -> str:

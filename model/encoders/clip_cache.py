@@ -131,4 +131,6 @@ def _foreign(architecture: str, path: Path, name: str, facts: dict[str, Any], de
 
 def _does_not_fit(path: Path, architecture: str, error: Exception) -> ModelFilesError:
     reason = " ".join(str(error).split())[:200]
-    return ModelFilesError(f"{path} does not hold the weights of {architecture} ({reason}); name the right architecture")
+    return ModelFilesError(
+        f"{path} does not hold the weights of {architecture} ({reason}); name the right architecture"
+    )

@@ -20,7 +20,7 @@ from torch.nn import functional as F  # noqa: N812
 from ..encoders.vocabulary import vocabulary_size, word_merges, word_tokenizer
 from ..schedule import NoiseSchedule
 from .augment import laid_out, photometric, shift, signed
-from .captions import COLUMNS, TEMPLATES, Claim, truth_table, vocabulary, write_sentence, write_step
+from .captions import COLUMNS, TEMPLATES, Claim, vocabulary, write_sentence, write_step
 from .data import Faces
 from .denoiser import START
 from .loop import Losses
@@ -44,7 +44,13 @@ def clip_facts() -> dict[str, Any]:
     vision = {"image_size": 64, "layers": [1, 2, 2, 1], "width": 20, "head_width": 64}
     return {
         "format_version": 1,
-        "model": {"embed_dim": 128, "vision_cfg": vision, "text_cfg": text, "init_logit_scale": SCALE, "init_logit_bias": 0.0},
+        "model": {
+            "embed_dim": 128,
+            "vision_cfg": vision,
+            "text_cfg": text,
+            "init_logit_scale": SCALE,
+            "init_logit_bias": 0.0,
+        },
         "mean": [0.5, 0.5, 0.5],
         "std": [0.5, 0.5, 0.5],
         "merges": merges,
@@ -163,7 +169,9 @@ def _filmed(both: Tensor, rng: torch.Generator) -> Tensor:
 def _noisy(both: Tensor, rng: torch.Generator) -> Tensor:
     """The same noise over both of a pair, at times below START as the edit meets them."""
     alpha_bar = torch.from_numpy(NoiseSchedule().alpha_bar()).float()
-    t = (START * torch.rand(len(both), generator=rng) ** 2).long()  # more of the low noise, in which there is more to see
+    t = (
+        START * torch.rand(len(both), generator=rng) ** 2
+    ).long()  # more of the low noise, in which there is more to see
     clean = torch.rand(len(both), generator=rng) < CLEAN_SHARE
     a = torch.where(clean, 1.0, alpha_bar[t])[:, None, None, None]
     noise = torch.randn(both[:, :3].shape, generator=rng).repeat(1, 2, 1, 1)

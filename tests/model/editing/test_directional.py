@@ -21,7 +21,9 @@ def test_losses_are_the_published_formulas():
         1 - sum((b - a) * t for a, b, t in zip(p, q, text, strict=True)) / np.linalg.norm(q - p)
         for p, q in zip(before, after, strict=True)
     ]
-    l1 = sum(abs(float(y[i, c, r, k] - x[i, c, r, k])) * mask[i, 0, r, k] for i, c, r, k in np.ndindex(x.shape)) / x.size
+    l1 = (
+        sum(abs(float(y[i, c, r, k] - x[i, c, r, k])) * mask[i, 0, r, k] for i, c, r, k in np.ndindex(x.shape)) / x.size
+    )
     t = {n: torch.from_numpy(v) for n, v in {"before": before, "after": after, "text": text, "x": x, "y": y}.items()}
     scores = direction_score(t["before"], t["after"], t["text"], softness=0)
     assert float(clip_loss(scores)) == pytest.approx(-np.log((2 - np.mean(directional)) / 2), rel=1e-9)

@@ -12,6 +12,7 @@ from tiny import SIDE, tiny_pack
 
 from dva.model.autoencoder import Autoencoder
 from dva.model.code import ClipCode, SourceFacts
+from dva.model.editing.chain import recovered_chain
 from dva.model.editing.direction_file import (
     TextDirection,
     direction_edit,
@@ -19,7 +20,7 @@ from dva.model.editing.direction_file import (
     load_direction,
     save_direction,
 )
-from dva.model.editing.text import PUBLISHED, TextProgress, TextSettings, _Search, find_direction, recovered_chain
+from dva.model.editing.text import PUBLISHED, TextProgress, TextSettings, _Search, cached_direction, find_direction
 from dva.model.encoders.clip import Clip, load_clip
 from dva.model.errors import InputError, Interrupted, ModelFilesError, UsageError
 from dva.model.samplers import ddim_step
@@ -76,11 +77,9 @@ def test_the_gradient_is_the_slope(autoencoder: Autoencoder, code: ClipCode, cli
         assert float(wanted.grad[k]) == pytest.approx(float(slope), abs=4e-3, rel=0.05)
 
 
-def test_the_chain_is_one_single_step_from_each_recovered_picture(
-    autoencoder: Autoencoder, code: ClipCode, clip: Clip
-):
+def test_the_chain_is_one_single_step_from_each_recovered_picture(autoencoder: Autoencoder, code: ClipCode, clip: Clip):
     """With the original identity the single steps land on the chain itself: nothing is edited, nothing differs."""
-    chain = recovered_chain(autoencoder, code, clip, QUICK)
+    chain = recovered_chain(autoencoder, code, clip, 3, 2, "noisy")
     predict = autoencoder.predictor(code.z_id.expand(2, -1), code.z_lnd[[0, 2]])
     assert [level.t for level in chain.levels] == [0, 199, 399, 599]
     rows = []
@@ -100,9 +99,7 @@ def test_the_loss_falls_and_the_score_rises(found: TextDirection):
 
 
 @pytest.mark.parametrize("view", ["noisy", "estimated"])
-def test_it_runs_where_the_host_switched_gradients_off(
-    tmp_path: Path, clip: Clip, found: TextDirection, view: str
-):
+def test_it_runs_where_the_host_switched_gradients_off(tmp_path: Path, clip: Clip, found: TextDirection, view: str):
     settings = replace(QUICK, view=view)
     with torch.inference_mode():  # as ComfyUI does: pack, code and CLIP all come into being inside
         autoencoder = Autoencoder(tiny_pack(tmp_path / "tiny"), CPU)
@@ -116,7 +113,7 @@ def test_it_runs_where_the_host_switched_gradients_off(
 def test_bfloat16_finds_nearly_the_same_step(
     autoencoder: Autoencoder, code: ClipCode, clip: Clip, found: TextDirection
 ):
-    coarse = find_direction(autoencoder, code, clip, TEXTS, replace(QUICK, precision="bfloat16"))
+    coarse = find_direction(Autoencoder(autoencoder.pack, CPU, "bfloat16"), code, clip, TEXTS, QUICK)
     assert coarse.step.dtype == torch.float32
     assert float(torch.cosine_similarity(coarse.step, found.step, dim=0)) > 0.9
 
@@ -190,6 +187,25 @@ def test_the_same_search_is_made_once(tmp_path: Path, found: TextDirection):
     [file] = [p for p in tmp_path.iterdir() if load_direction(p).target != "another"]
     file.write_bytes(b"half a file")
     assert torch.equal(kept_direction(tmp_path, key, lambda: found).step, found.step)
+
+
+def test_the_cache_knows_what_a_direction_depends_on(
+    autoencoder: Autoencoder, code: ClipCode, clip: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    searches: list[TextSettings] = []
+    made = find_direction(autoencoder, code, clip, TEXTS, replace(QUICK, iterations=1))
+
+    def search(*arguments: object) -> TextDirection:
+        searches.append(arguments[4])
+        return made
+
+    monkeypatch.setattr("dva.model.editing.text.find_direction", search)
+    darker = replace(code, crops=code.crops // 2)
+    for each, settings in ((code, QUICK), (code, replace(QUICK, keep_best=True)), (darker, QUICK)):
+        cached_direction(tmp_path, autoencoder, each, clip, TEXTS, settings)
+    cached_direction(tmp_path, autoencoder, code, clip, TEXTS[::-1], QUICK)
+    cached_direction(tmp_path, autoencoder, code, clip, TEXTS, replace(QUICK, seed=9))
+    assert len(searches) == 4  # keep_best alone changes nothing
 
 
 def test_another_packs_direction_is_refused(tmp_path: Path, found: TextDirection):
