@@ -48,7 +48,7 @@ PROMPTS: dict[str, tuple[str, int]] = {
     "face with pale skin": ("Pale_Skin", 1),
     "face with heavy makeup": ("Heavy_Makeup", 1),
 }
-"""Target text -> the judge's attribute and the sign of the change; ten of those that the pack's attribute edits master."""
+"""Target text -> the judge's attribute and the sign of the change; ten that the pack's attribute edits master."""
 
 
 @dataclass(frozen=True)

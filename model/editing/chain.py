@@ -1,4 +1,4 @@
-"""The recovered chain: a clip's frames led into the noise and back, for the text edit to look along (paper, figure 3)."""
+"""The recovered chain: a clip's frames led into the noise and back, along which a text edit looks (paper, figure 3)."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -79,7 +79,7 @@ def chain_levels(schedule: NoiseSchedule, solver: str, steps: int, start: int) -
 
 
 def steps_down(levels: tuple[Level, ...], x: tuple[Tensor, ...], predict: PredictEps, view: View) -> Tensor:
-    """[S * A, 3, S, S] one single step down from each of the noisy pictures, the noisiest first, as CLIP is shown it."""
+    """[S * A, 3, S, S] one single step down from each noisy picture, the noisiest first, as CLIP is shown it."""
     shown: list[Tensor] = []
     for n in range(len(levels) - 1, 0, -1):
         here, there = levels[n], levels[n - 1]

@@ -273,7 +273,7 @@ class _Descent:
 
 
 def _basis(pack: Pack, along: Along) -> Tensor:
-    """[K, D] the steps that are combined: strength 1 of each attribute, or one spread of each number of the identity."""
+    """[K, D] the steps that are combined: strength 1 of each attribute, or one spread of each number of z_id."""
     if along == "everywhere" or not pack.attributes:
         return torch.eye(pack.spec.id_dim)
     return torch.stack([attribute_edit(pack, a.name, 1.0, 1).step for a in pack.attributes]).clone()

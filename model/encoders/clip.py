@@ -57,7 +57,7 @@ class Clip:
         return next(self.network.parameters()).device
 
     def unknown_words(self, text: str) -> list[str]:
-        """The words of a text that this CLIP has not learned: those of another script, where its words are not listed."""
+        """The words of a text that this CLIP has not learned; where they are not listed, those of another script."""
         found = dict.fromkeys(_words_of(text))
         return [w for w in found if (w not in self.words if self.words is not None else not w.isascii())]
 

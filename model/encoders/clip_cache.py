@@ -34,7 +34,7 @@ def open_clip_model(name: str, pack: Pack, device: torch.device) -> Clip:
     path = cached_weights(facts)
     if path is None:
         raise ModelFilesError(
-            f"the CLIP {name} is not on this computer; `dva clip fetch {name}` fetches it once, where the network is open"
+            f"the CLIP {name} is not on this computer; `dva clip fetch {name}` gets it where the network is open"
         )
     return _foreign(name.partition("/")[0], path, name, facts, device)
 

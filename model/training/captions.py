@@ -53,7 +53,7 @@ NOUN_PHRASES: dict[tuple[str, bool], tuple[str, ...]] = {
     ("Long_Hair", True): ("long hair",),
     ("Long_Hair", False): ("short hair",),
 }
-"""What may stand after `with`; what is claimed with True may also stand after `without`, and claims the opposite then."""
+"""What may stand after `with`; what is claimed with True may also stand after `without`, and then denies it."""
 
 ADJECTIVES: dict[tuple[str, bool], tuple[str, ...]] = {
     ("No_Beard", True): ("clean-shaven", "shaved", "beardless"),
@@ -85,7 +85,7 @@ TEMPLATES = (
     "{}", "a {}", "the {}", "a photo of a {}", "a picture of a {}", "a portrait of a {}", "a close-up of a {}",
     "a photo of the {}", "a rendering of a {}", "a video frame of a {}", "an image of a {}", "this is a {}",
 )  # fmt: skip
-"""Around a prompt; an edit takes the mean over all of them, as is usual for CLIP (Radford et al. 2021, section 3.1.4)."""
+"""Around a prompt; an edit takes the mean over all, as is usual for CLIP (Radford et al. 2021, section 3.1.4)."""
 
 
 @dataclass(frozen=True)

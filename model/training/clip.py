@@ -1,7 +1,7 @@
 """Training the small CLIP of `mini`: faces made by code against sentences about them.
 
-Three things differ from CLIP's own training (Radford et al. 2021). A batch has not one match a picture: who agrees with
-which sentence is known, so every pair of picture and sentence is judged by itself (the sigmoid loss of Zhai et al. 2023).
+Three things differ from CLIP's own training (Radford et al. 2021). A batch has not one match a picture: it is known who
+agrees with what, so every pair of picture and sentence is judged by itself (the sigmoid loss of Zhai et al. 2023).
 Twins that differ in one attribute also teach the direction: the step between their features should point as the step
 between a neutral and a target sentence does, which is what an edit asks (Gal et al. 2022, eq. 4), and nearer to it than
 to any other sentence's step in the batch: asked for the cosine alone, all steps fall onto one axis, forth or back. And
@@ -139,7 +139,7 @@ def _steps_made(truth: Tensor, twins: Twins, sentences: Sentences, steps: Tensor
 def _told_apart(cosines: Tensor, made: Tensor) -> Tensor:
     """Cross entropy of picture steps over sentence steps and of sentence steps over picture steps.
 
-    cosines, made: [B, B]; each row and column has a 1 on the diagonal at least, and shares its target among all of its 1s.
+    cosines, made: [B, B]; a row or column has a 1 on the diagonal at least, and shares its target among all.
     """
     logits = cosines / TEMPERATURE
     rows = F.cross_entropy(logits, made / made.sum(1, keepdim=True))
