@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
-SOFTNESS = 0.05
+SOFTNESS = 1e-3
 """Length below which a step between two pictures' unit features counts less than its direction says.
 
 An edit begins at no step at all, which has no direction. The published code adds a millionth to the picture instead; a

@@ -11,7 +11,7 @@ The result is one step of the identity, found once; how much of it each frame ta
 import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -58,6 +58,9 @@ class TextSettings:
     """0 to 100, like the other two."""
     id_weight: float = 1.0
     l1_weight: float = 1.0
+    sparse_weight: float = 0.3
+    """Price of each strength of an attribute, 0 to 100: so that few attributes move and not all of them a little. It
+    counts only along attributes."""
     patience: int = 15
     """Stop when the loss has not fallen by a hundredth of itself for so many iterations; 0 never stops."""
     view: View = "noisy"
@@ -75,6 +78,7 @@ class TextSettings:
             "clip_weight": (0, 100),
             "id_weight": (0, 100),
             "l1_weight": (0, 100),
+            "sparse_weight": (0, 100),
             "patience": (0, 10_000),
         }
         for name, (least, most) in ranges.items():
@@ -176,18 +180,21 @@ class _Search:
         )
         self.chain = recovered_chain(autoencoder, code, clip, settings.steps, settings.anchors, settings.view)
         self.basis = _basis(autoencoder.pack, settings.along).to(device)
+        self.sparse = settings.along == "attributes" and bool(autoencoder.pack.attributes)
 
     def run(self, on_progress: OnProgress) -> tuple[Tensor, Tensor, bool]:
         """(step [D], losses [iterations, 5] as in TextLosses, whether somebody stopped it)."""
         s = self.settings
         rng = torch.Generator().manual_seed(s.seed)
         weights = (1e-3 * torch.randn(len(self.basis), generator=rng)).to(self.z_id.device).requires_grad_()
-        descent = _Descent(weights, s.rate, together=len(weights) != len(self.z_id))
+        descent = _Descent(weights, s.rate, together=self.sparse)
         best, best_total, since = torch.zeros_like(self.z_id), float("inf"), 0
         told: list[list[float]] = []
         for done in range(s.iterations):
             step = weights @ self.basis
             losses = self.losses(step)
+            if self.sparse:
+                losses = replace(losses, total=losses.total + s.sparse_weight * weights.abs().sum())
             numbers = losses.numbers()
             told.append([value for _, value in numbers])
             since = 0 if told[-1][0] < 0.99 * best_total else since + 1

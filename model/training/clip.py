@@ -75,20 +75,27 @@ class Sentences:
     """[D, 2] column and value (0 or 1) that each step's target claims."""
 
     @classmethod
-    def write(cls, truth: Tensor, merges: list[str], rng: np.random.Generator) -> "Sentences":
+    def write(
+        cls,
+        truth: Tensor,
+        merges: list[str],
+        rng: np.random.Generator,
+        captions: int = CAPTIONS,
+        steps: int = STEPS,
+    ) -> "Sentences":
         """Write them all: claims that some picture fulfils, and every claim as a step."""
         tokenize = word_tokenizer(merges, CONTEXT)
-        claims = [_claims_of(truth[int(rng.integers(len(truth)))], rng) for _ in range(CAPTIONS)]
-        captions = tokenize([write_sentence(c, rng) for c in claims])
+        claims = [_claims_of(truth[int(rng.integers(len(truth)))], rng) for _ in range(captions)]
+        told = tokenize([write_sentence(made, rng) for made in claims])
         marks = torch.zeros(2, len(claims), len(COLUMNS))
         for k, made in enumerate(claims):
             for claim in made:
                 marks[0 if claim.value else 1, k, claim.column] = 1
         every = [Claim(column, value) for column in range(len(COLUMNS)) for value in (True, False)]
-        each = STEPS // len(every)
-        steps = tokenize([text for claim in every for _ in range(each) for text in write_step(claim, rng)])
-        made = torch.tensor([[claim.column, int(claim.value)] for claim in every for _ in range(each)])
-        return cls(captions, marks[0], marks[1], steps.reshape(-1, 2, CONTEXT), made)
+        each = steps // len(every)
+        moves = tokenize([text for claim in every for _ in range(each) for text in write_step(claim, rng)])
+        claimed = torch.tensor([[claim.column, int(claim.value)] for claim in every for _ in range(each)])
+        return cls(told, marks[0], marks[1], moves.reshape(-1, 2, CONTEXT), claimed)
 
 
 @dataclass(frozen=True)
