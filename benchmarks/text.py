@@ -27,7 +27,8 @@ from dva.dva_plugin.packs import open_pack
 from dva.model.autoencoder import Autoencoder
 from dva.model.editing.attribute import IdentityEdit, attribute_edit
 from dva.model.editing.direction_file import direction_edit
-from dva.model.editing.text import PUBLISHED, TextSettings, find_direction
+from dva.model.editing.text import find_direction
+from dva.model.editing.text_settings import PUBLISHED, TextSettings
 from dva.model.encoders.clip import Clip
 from dva.model.encoders.clip_cache import open_clip_model
 from dva.model.synth import ATTRIBUTES

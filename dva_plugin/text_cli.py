@@ -45,7 +45,7 @@ def text_request(options: argparse.Namespace) -> "TextRequest | None":
     """
     from dataclasses import replace
 
-    from ..model.editing.text import PUBLISHED, TextSettings
+    from ..model.editing.text_settings import PUBLISHED, TextSettings
     from .home import direction_folder
     from .text_edit import TextRequest
 

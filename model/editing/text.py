@@ -15,7 +15,6 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Literal
 
 import torch
 from torch import Tensor
@@ -24,75 +23,21 @@ from ..autoencoder import Autoencoder
 from ..code import ClipCode
 from ..encoders.clip import Clip
 from ..encoders.parser import region_mask
-from ..errors import Interrupted, UsageError
+from ..errors import Interrupted
 from ..packs.pack import Pack
 from ..samplers import ddim_step
 from ..types import OnProgress, Progress, Region, ignore_progress
 from .attribute import attribute_edit, edited_identity
-from .chain import View, anchor_rows, recovered_chain, steps_down
+from .chain import anchor_rows, recovered_chain, steps_down
 from .direction_file import TextDirection, digest, kept_direction
 from .directional import TextLosses, clip_loss, direction_score, identity_loss, masked_l1
+from .text_settings import Along, TextSettings
 
 CONCENTRATED = 0.85
 """Share of the head's change that a smaller region must hold to be the edit's region."""
 
-Along = Literal["attributes", "everywhere"]
-"""Where a step may lead: into combinations of the pack's attribute directions, or anywhere in the identity's space (the
-paper). The network was taught what the former look like; elsewhere CLIP finds steps that please it alone."""
-
-
-@dataclass(frozen=True)
-class TextSettings:
-    """How a direction is looked for. The defaults are ours; PUBLISHED holds the paper's."""
-
-    iterations: int = 60
-    """Most of them, 1 to 10000."""
-    rate: float = 0.1
-    """Adam's, above 0 and up to 1: in strengths of the attributes, or in spreads of the identity over people."""
-    along: Along = "attributes"
-    steps: int = 5
-    """S: levels of the chain, 1 to 50."""
-    anchors: int = 2
-    """Frames that are looked at together, evenly chosen among those with a face, 1 to 32."""
-    clip_weight: float = 3.0
-    """0 to 100, like the other two."""
-    id_weight: float = 1.0
-    l1_weight: float = 1.0
-    sparse_weight: float = 0.3
-    """Price of each strength of an attribute, 0 to 100: so that few attributes move and not all of them a little. It
-    counts only along attributes."""
-    patience: int = 15
-    """Stop when the loss has not fallen by a hundredth of itself for so many iterations; 0 never stops."""
-    view: View = "noisy"
-    seed: int = 0
-    """Of the first, tiny step."""
-    keep_best: bool = False
-    """When asked to stop (Interrupted), give back the best step so far instead of nothing."""
-
-    def check(self) -> None:
-        """UsageError for a number out of its range."""
-        ranges = {
-            "iterations": (1, 10_000),
-            "steps": (1, 50),
-            "anchors": (1, 32),
-            "clip_weight": (0, 100),
-            "id_weight": (0, 100),
-            "l1_weight": (0, 100),
-            "sparse_weight": (0, 100),
-            "patience": (0, 10_000),
-        }
-        for name, (least, most) in ranges.items():
-            if not least <= getattr(self, name) <= most:
-                raise UsageError(f"{name} must lie between {least} and {most}, not {getattr(self, name)}")
-        if not 0 < self.rate <= 1:
-            raise UsageError(f"the rate must lie above 0 and not above 1, not {self.rate}")
-
-
-PUBLISHED = TextSettings(
-    iterations=2000, rate=0.045, along="everywhere", anchors=1, id_weight=5.0, l1_weight=5.0, patience=0
-)
-"""The published settings: five steps of one frame, 2000 iterations, all of them. Its rate of 0.002 belongs to a unit
-vector of 512 numbers, each of which has a spread of about 0.044 over people; in spreads that is 0.045."""
+CANDIDATES = 13
+"""Attributes whose steps are tried together."""
 
 
 @dataclass(frozen=True)
@@ -186,7 +131,8 @@ class _Search:
         """(step [D], losses [iterations, 5] as in TextLosses, whether somebody stopped it)."""
         s = self.settings
         rng = torch.Generator().manual_seed(s.seed)
-        weights = (1e-3 * torch.randn(len(self.basis), generator=rng)).to(self.z_id.device).requires_grad_()
+        weights = (1e-3 * torch.randn(len(self.basis), generator=rng)).to(self.z_id.device)
+        weights = (weights + self.start() if self.sparse else weights).requires_grad_()
         descent = _Descent(weights, s.rate, together=self.sparse)
         best, best_total, since = torch.zeros_like(self.z_id), float("inf"), 0
         told: list[list[float]] = []
@@ -212,6 +158,27 @@ class _Search:
             losses.total.backward()
             descent.step()
         return best, torch.tensor(told), False
+
+    @torch.no_grad()
+    def start(self) -> Tensor:
+        """[K] where to begin along attributes: at the one, put on or taken off, whose step CLIP likes best.
+
+        The slope at no step at all says little: what changes most of the picture is steepest, not what the text means.
+        """
+        chain, anchors = self.chain, len(self.chain.z_lnd)
+        totals: list[Tensor] = []
+        signed = torch.cat([self.basis, -self.basis])
+        for step in signed.split(CANDIDATES):
+            z_id = edited_identity(self.z_id, step, self.mean, self.std).repeat_interleave(anchors, 0)
+            predict = self.autoencoder.predictor(z_id, chain.z_lnd.repeat(len(step), 1))
+            noisy = tuple(x.repeat(len(step), 1, 1, 1) for x in chain.recovered)
+            after = self.clip.image_features(steps_down(chain.levels, noisy, predict, self.settings.view))
+            shaped = after.unflatten(0, (len(chain.levels) - 1, len(step), anchors)).transpose(0, 1).flatten(1, 2)
+            totals += [clip_loss(direction_score(chain.features, each, self.text)) for each in shaped]
+        best = int(torch.stack(totals).argmin())
+        start = torch.zeros(len(self.basis), device=self.basis.device)
+        start[best % len(start)] = 1.0 if best < len(start) else -1.0
+        return start
 
     def losses(self, step: Tensor) -> TextLosses:
         """The three losses for a step [D], with gradients."""

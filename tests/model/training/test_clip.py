@@ -50,9 +50,9 @@ def test_neutral_and_target_share_their_template_and_their_noun():
     for _ in range(100):
         neutral, target = write_step(Claim(COLUMNS.index("Eyeglasses"), True), rng)
         assert target.startswith(neutral)
-        assert any(template.split("{}")[0] and neutral.startswith(template.split("{}")[0]) for template in TEMPLATES[1:]) or (
-            neutral.split()[0] in {"face", "person", "head", "human"}
-        )
+        assert any(
+            template.split("{}")[0] and neutral.startswith(template.split("{}")[0]) for template in TEMPLATES[1:]
+        ) or (neutral.split()[0] in {"face", "person", "head", "human"})
 
 
 def test_a_mustache_alone_is_no_beard_and_hair_without_a_colour_is_red():
