@@ -17,8 +17,8 @@ from .manifest import read_manifest
 from .mix_cli import add_mix_options
 from .packs_cli import add_packs_commands
 from .paste_cli import add_paste_options, paste_settings
-from .track_cli import add_person_options, add_track_options, gaps_of, person_of
 from .text_cli import add_clip_commands, add_text_options, text_request
+from .track_cli import add_person_options, add_track_options, gaps_of, person_of
 from .train import add_train_attributes_options, add_train_options
 from .video_options import CODECS, frame_rate
 

@@ -9,7 +9,7 @@ The result is one step of the identity, found once; how much of it each frame ta
 """
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -254,7 +254,7 @@ def _basis(pack: Pack, along: Along) -> Tensor:
 
 
 @contextmanager
-def _learning() -> Iterator[None]:
+def _learning() -> Generator[None, None, None]:
     """Gradients, also inside a host that switched them off for good (torch.inference_mode)."""
     with torch.inference_mode(mode=False), torch.enable_grad():
         yield

@@ -162,7 +162,8 @@ def _twins(faces: Faces, count: int, rng: torch.Generator) -> Twins:
     gone = torch.where(whole, 1.0, 0.1 + 0.9 * torch.rand(count, generator=rng))[:, None, None, None]
     both = torch.cat([source, source + gone * (target - source)], dim=1)
     seen, _ = shift(_filmed(both, rng), rng, 0.03)
-    return Twins(*_noisy(seen, rng).chunk(2, dim=1), whole, rows)
+    before, after = _noisy(seen, rng).chunk(2, dim=1)
+    return Twins(before, after, whole, rows)
 
 
 def _filmed(both: Tensor, rng: torch.Generator) -> Tensor:
