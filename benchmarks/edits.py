@@ -131,7 +131,7 @@ def _measure(
     index = ATTRIBUTES.index(name)
     untied = others(name)
     numbers, strip = [], []
-    for e, truth, region in islice(_toggles(clips, name, sign), most):
+    for e, truth, region in islice(toggles(clips, name, sign), most):
         code = e.code.with_edit(attribute_edit(autoencoder.pack, name, strength, len(e.code)))
         source = e.clip.crops.float() / 255
         # The whole crop is judged, without the mask: what lies outside the true region counts as change outside.
@@ -152,7 +152,7 @@ def _measure(
     return Row(name, strength, len(numbers), *(round(float(m), 3) for m in means)), _bytes(picture)
 
 
-def _toggles(clips: list[Subject], name: str, sign: int) -> Iterator[tuple[Subject, Tensor, Tensor]]:
+def toggles(clips: list[Subject], name: str, sign: int) -> Iterator[tuple[Subject, Tensor, Tensor]]:
     """Clips that the edit fits, each with its truth [T, 3, S, S] and the region of true change [T, 1, S, S]."""
     for e in clips:
         if e.clip.lacks(name) if sign > 0 else e.clip.has(name):

@@ -17,6 +17,7 @@ from .manifest import read_manifest
 from .mix_cli import add_mix_options
 from .packs_cli import add_packs_commands
 from .paste_cli import add_paste_options, paste_settings
+from .text_cli import add_clip_commands, add_text_options, text_request
 from .track_cli import add_person_options, add_track_options, gaps_of, person_of
 from .train import add_train_attributes_options, add_train_options
 from .video_options import CODECS, frame_rate
@@ -73,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     edit.add_argument("source", type=Path, metavar="IN", help="video file, or a folder or pattern of pictures")
     edit.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help="a file, or folder/%%05d.png")
     edit.add_argument(
-        "--attribute", type=strength, action="append", required=True, metavar="NAME=STRENGTH",
+        "--attribute", type=strength, action="append", default=[], metavar="NAME=STRENGTH",
         help="what to change and how far: 1 adds it, -1 removes it; may be given several times",
     )  # fmt: skip
     edit.add_argument("--steps", type=int, help="network steps, 2 to 1000 (default: the pack's)")
@@ -85,6 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_paste_options(edit)
     edit.add_argument("--seed", type=seed_number, default=0, help="for whatever is drawn at random (default 0)")
+    add_text_options(edit)
     _add_model_options(edit)
     edit.set_defaults(run=_edit)
     attributes = commands.add_parser("attributes", help="list what the pack can edit")
@@ -105,6 +107,7 @@ def _parser() -> argparse.ArgumentParser:
     add_train_attributes_options(
         commands.add_parser("train-attributes", help="teach a pack attributes from labelled pictures")
     )
+    add_clip_commands(commands.add_parser("clip", help="what edits by text know, and fetching other networks for them"))
     add_packs_commands(commands.add_parser("packs", help="list, import, verify and remove model packs"))
     return parser
 
@@ -128,6 +131,9 @@ def _edit(options: argparse.Namespace) -> None:
     from .packs import open_pack
 
     torch.manual_seed(options.seed)
+    by_text = text_request(options)
+    if not options.attribute and by_text is None:
+        raise UsageError("nothing to edit: name an --attribute, a --text or a --direction; see dva edit --help")
     request = EditRequest(
         source=options.source,
         target=options.output,
@@ -140,6 +146,7 @@ def _edit(options: argparse.Namespace) -> None:
         frame_rate=options.frame_rate,
         paste=paste_settings(options),
         occlusion=options.occlusion,
+        text=by_text,
     )
     device = choose_device(options.device)
     pack = open_pack(options.pack)

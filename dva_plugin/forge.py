@@ -22,7 +22,9 @@ def add_forge_steps(forge: argparse.ArgumentParser) -> None:
     render.add_argument("--seed", type=seed_number, required=True, help="another seed, other people")
     render.set_defaults(run=_render)
     train = steps.add_parser("train", help="train one network, or go on with it")
-    train.add_argument("network", choices=["identity", "landmarks", "parser", "denoiser", "judge", "judge_identity"])
+    train.add_argument(
+        "network", choices=["identity", "landmarks", "parser", "denoiser", "judge", "judge_identity", "clip"]
+    )
     train.add_argument("--data", type=Path, required=True, help="folder of shards")
     train.add_argument("--out", type=Path, required=True, help="folder of checkpoints")
     train.add_argument("--steps", type=int, help="length of the whole training (default: the recipe's)")
@@ -36,6 +38,10 @@ def add_forge_steps(forge: argparse.ArgumentParser) -> None:
     pack.add_argument("--pack", type=Path, required=True, help="pack folder to write")
     pack.add_argument("--note", default="", help="how it was trained, kept in pack.json")
     pack.set_defaults(run=_pack)
+    text = steps.add_parser("text", help="put a trained CLIP into a pack that is there, for edits by text")
+    text.add_argument("--pack", type=Path, required=True, help="pack folder to complete")
+    text.add_argument("--out", type=Path, required=True, help="folder of checkpoints")
+    text.set_defaults(run=_text)
     unpack = steps.add_parser("unpack", help="lay a pack's networks out as checkpoints, to train them further")
     unpack.add_argument("--pack", type=Path, required=True, help="pack folder to read")
     unpack.add_argument("--out", type=Path, required=True, help="folder of checkpoints to write")
@@ -78,6 +84,7 @@ def _train(options: argparse.Namespace) -> None:
 
 
 def _pack(options: argparse.Namespace) -> None:
+    from ..model.packs.text import add_text
     from ..model.training.assemble import assemble_pack
     from ..model.training.data import load_faces
     from ..model.training.recipe import Workshop
@@ -85,6 +92,15 @@ def _pack(options: argparse.Namespace) -> None:
     target = writable_pack(options.pack)
     workshop = Workshop.open(load_faces(options.data), options.out)
     assemble_pack(workshop, target, options.note)
+    if workshop.averaged("clip").exists():
+        add_text(target, workshop.averaged("clip"))
+    say(f"wrote {options.pack}")
+
+
+def _text(options: argparse.Namespace) -> None:
+    from ..model.packs.text import add_text
+
+    add_text(options.pack, options.out / "clip.ema.safetensors")
     say(f"wrote {options.pack}")
 
 

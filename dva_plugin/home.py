@@ -19,6 +19,7 @@ from .host import current_host
 from .manifest import ROOT, read_manifest
 
 PACKS_VARIABLE = "DVA_PACKS"
+DIRECTIONS_VARIABLE = "DVA_DIRECTIONS"
 PACK_FILE = "pack.json"
 UNFINISHED = (".part", ".old")
 """How the folder of a pack ends while it is being written, replaced or removed."""
@@ -36,6 +37,14 @@ def pack_folders() -> tuple[Path, ...]:
 def download_folder() -> Path:
     """Return the folder into which a new pack goes: the first that is searched."""
     return pack_folders()[0]
+
+
+def direction_folder() -> Path:
+    """Return the folder in which directions found by text stay; it need not exist. DVA_DIRECTIONS names another."""
+    override = os.environ.get(DIRECTIONS_VARIABLE)
+    if override:
+        return Path(override).expanduser()
+    return Path(appdirs.user_cache_dir("dva-plugin", appauthor=False)) / "directions"
 
 
 def find_pack(name: str) -> Path:

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from ..model.autoencoder import Autoencoder, check_steps
 from ..model.code import ClipCode, SourceFacts, load_code
 from ..model.code_growth import NO_DIGEST, begin_code, keep_code, stored_digest
-from ..model.editing.attribute import attribute_edit
+from ..model.editing.attribute import IdentityEdit, attribute_edit
+from ..model.editing.direction_file import digest
 from ..model.errors import DeviceError, ModelFilesError, UsageError
 from ..model.faces.choose import PersonChoice
 from ..model.faces.clip import EditedSource, edited_source
@@ -30,9 +31,10 @@ from ..model.stream import bytes_needed, decode_into, encode_into, perceive_into
 from ..model.types import FaceTrack, FloatArray, OnProgress, Progress, ignore_progress
 from ..model.video import CodecChoice, FrameSource, VideoSource, VideoWriter, open_video
 from .host import with_less_memory
+from .text_edit import TextEditing, TextRequest
 from .worklog import Stash, Workspace
 
-NOT_OF_THE_CODE = ("source", "target", "attributes", "codec", "code", "frame_rate", "paste", "occlusion")
+NOT_OF_THE_CODE = ("source", "target", "attributes", "codec", "code", "frame_rate", "paste", "occlusion", "text")
 """Fields of a request that change nothing in the encoded clip, or that its code's file names itself."""
 
 
@@ -55,6 +57,7 @@ class EditRequest:
     paste: PasteSettings = field(default_factory=PasteSettings)
     occlusion: Path | None = None
     """A mask clip, an image sequence or a still: white is in front of the face, and stays."""
+    text: TextRequest | None = None
 
 
 @dataclass(frozen=True)
@@ -74,13 +77,23 @@ class EditReport:
     frames: int
     without_face: tuple[int, ...]
     """Frames that were passed through, because no face was found in them."""
+    told: tuple[str, ...] = ()
+    """What else the user should know."""
 
     def sentences(self, target: Path) -> list[str]:
         """What to tell the user."""
-        told = [f"wrote {target}: {self.frames} frames"]
+        told = [*self.told, f"wrote {target}: {self.frames} frames"]
         if missing := self.without_face:
             told.insert(0, f"no face in {len(missing)} of {self.frames} frames, passed through: {ranges(missing)}")
         return told
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """What of a request is opened and checked before the first frame is read."""
+
+    occlusion: Occlusion | None
+    by_text: TextEditing | None
 
 
 @contextmanager
@@ -115,10 +128,11 @@ def _edit(request: EditRequest, pack: Pack, device: torch.device, on_progress: O
         attribute_edit(pack, name, strength, 1)
     if request.steps is not None:
         check_steps(request.steps)
+    prepared = _Prepared(occlusion, None if request.text is None else TextEditing(request.text, pack, device))
     writer = VideoWriter(request.target, source, request.codec)
     # The work is the outer context: it may go when the file bears its name, and not before.
     with Workspace(request.target) as work, writer:
-        return _edit_in(work, writer, source, Autoencoder(pack, device), request, occlusion, on_progress)
+        return _edit_in(work, writer, source, Autoencoder(pack, device), request, prepared, on_progress)
 
 
 def _edit_in(
@@ -127,7 +141,7 @@ def _edit_in(
     source: VideoSource,
     autoencoder: Autoencoder,
     request: EditRequest,
-    occlusion: Occlusion | None,
+    prepared: _Prepared,
     on_progress: OnProgress,
 ) -> EditReport:
     """All maps of files in the work folder end with this function, so that the folder can be removed anywhere."""
@@ -140,11 +154,18 @@ def _edit_in(
         keep_code(path, request.code)
     for name, strength in request.attributes:
         code = code.with_edit(attribute_edit(autoencoder.pack, name, strength, len(code)))
-    depends_on = [stored_digest(path), autoencoder.device.type, [list(edit) for edit in request.attributes]]
+    by_text = prepared.by_text
+    for edit in by_text.edits(autoencoder, code, on_progress) if by_text else ():
+        code = code.with_edit(edit)
+    depends_on = [stored_digest(path), autoencoder.device.type, [_fingerprint(edit) for edit in code.edits]]
     edited = decode_clip(work.stash("edit", depends_on), code, autoencoder, on_progress)
-    write_edited(writer, pasted_source(source, code, edited, request.paste, occlusion), on_progress)
+    write_edited(writer, pasted_source(source, code, edited, request.paste, prepared.occlusion), on_progress)
     missing = np.flatnonzero(~code.track.usable())
-    return EditReport(len(code), tuple(int(i) for i in missing))
+    return EditReport(len(code), tuple(int(i) for i in missing), tuple(by_text.told if by_text else ()))
+
+
+def _fingerprint(edit: IdentityEdit) -> list[str]:
+    return [edit.name, edit.region, digest(edit.step, torch.from_numpy(edit.strength))]
 
 
 def _check_fits(path: Path, code: ClipCode, source: VideoSource, request: EditRequest) -> None:

@@ -36,14 +36,20 @@ def attribute_edit(pack: Pack, name: str, strength: float | FloatArray, frames: 
     number or beyond 10, and a list of another length.
     """
     attribute, weights = pack.attribute(name)
+    curve = checked_strength(attribute.name, strength, frames)
+    step = attribute.unit * len(weights) ** 0.5 * F.normalize(weights, dim=0)
+    return IdentityEdit(attribute.name, attribute.region, step, curve)
+
+
+def checked_strength(name: str, strength: float | FloatArray, frames: int) -> FloatArray:
+    """[frames] float32 from one number or a list of them; UsageError as for attribute_edit. name: for the sentence."""
     curve = np.broadcast_to(np.asarray(strength, np.float32), (frames,)) if np.ndim(strength) == 0 else strength
     curve = np.array(curve, np.float32)
     if curve.shape != (frames,):
-        raise UsageError(f"the strengths of {attribute.name} are {len(curve)} numbers for a clip of {frames} frames")
+        raise UsageError(f"the strengths of {name} are {len(curve)} numbers for a clip of {frames} frames")
     if not np.isfinite(curve).all() or np.abs(curve).max(initial=0) > MAX_STRENGTH:
-        raise UsageError(f"the strength of {attribute.name} must lie within -{MAX_STRENGTH:g} and {MAX_STRENGTH:g}")
-    step = attribute.unit * len(weights) ** 0.5 * F.normalize(weights, dim=0)
-    return IdentityEdit(attribute.name, attribute.region, step, curve)
+        raise UsageError(f"the strength of {name} must lie within -{MAX_STRENGTH:g} and {MAX_STRENGTH:g}")
+    return curve
 
 
 def total_step(edits: Sequence[IdentityEdit], frames: slice | NDArray[np.intp]) -> Tensor:

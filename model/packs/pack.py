@@ -23,6 +23,8 @@ from .folder import file_sha256
 FORMAT_VERSION = 1
 FILES = ("denoiser.safetensors", "encoders.safetensors", "attributes.safetensors")
 """The weight files of a pack: UNet and face code; identity, landmarks and parser; directions and latent statistics."""
+TEXT_FILE = "text.safetensors"
+"""A CLIP that a pack may hold beside them. No code depends on it, so it is not part of the pack's hash."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,8 @@ class Pack:
     """sha256 over the weight files' hashes and the sizes in pack.json: two packs that compute alike share it."""
     facts: dict[str, Any] = field(default_factory=dict[str, Any])
     """Everything else in pack.json: licence, how it was trained."""
+    text_file: Path | None = None
+    """The pack's own CLIP, not read yet (encoders/clip.py); None for a pack without one."""
 
     def attribute(self, name: str) -> tuple[Attribute, Tensor]:
         """The attribute of that name and its classifier weights [D]; UsageError for an unknown one."""
@@ -153,6 +157,7 @@ def load_pack(folder: Path) -> Pack:
         id_std=_table(table, "id_std", (spec.id_dim,), folder),
         hash=pack_hash(facts),
         facts=facts,
+        text_file=folder / TEXT_FILE if TEXT_FILE in facts["files"] else None,
     )
 
 

@@ -1,15 +1,18 @@
 """The embedded pack's recipe: its sizes, one training a network, and the order they come in."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from ..encoders.clip import CLIP_FACTS, build_clip
 from ..encoders.family import EmbeddedFamily
 from ..encoders.identity import IdentityEncoder
 from ..errors import ModelFilesError
@@ -18,6 +21,8 @@ from ..packs.pack import PackSpec, spec_from_json
 from ..synth import PARSING
 from ..types import OnProgress, ignore_progress
 from .attributes import Directions, encode_people, fit_directions, person_means
+from .captions import truth_table
+from .clip import Sentences, clip_facts, clip_loss
 from .data import Faces
 from .denoiser import Conditions, Denoiser, denoiser_loss, pair_weights, standardise
 from .identity import IdentityTask, identity_loss
@@ -58,7 +63,7 @@ MINI: dict[str, Any] = {
 """What pack.json of `mini` says about its networks."""
 ENCODERS = EmbeddedFamily.from_json(MINI["encoders"])
 
-BATCH = {"identity": 64, "landmarks": 64, "parser": 32, "denoiser": 48, "judge": 64, "judge_identity": 64}
+BATCH = {"identity": 64, "landmarks": 64, "parser": 32, "denoiser": 48, "judge": 64, "judge_identity": 64, "clip": 64}
 PLANS = {  # in the order they are trained; the judge's two see other people and belong to no pack
     "identity": Plan(steps=3000, rate=2e-3, decay=1e-2, ema=0.995),
     "landmarks": Plan(steps=2000, rate=2e-3, decay=1e-3, ema=0.995),
@@ -66,6 +71,7 @@ PLANS = {  # in the order they are trained; the judge's two see other people and
     "denoiser": Plan(steps=10000, rate=1.0e-3, ema=0.999, save_every=250),
     "judge": Plan(steps=3000, rate=1e-3, decay=1e-3, ema=0.995),
     "judge_identity": Plan(steps=3000, rate=1e-3, decay=1e-2, ema=0.995),
+    "clip": Plan(steps=1200, rate=1.5e-3, decay=1e-2, ema=0.99, save_every=100),
 }
 
 
@@ -108,6 +114,8 @@ def train_network(
     network = network.to(device).to(memory_format=torch.channels_last)
     run = train(network, loss, plan, workshop.checkpoint(name), on_progress)
     facts = {"steps": str(run.step), "planned": str(plan.steps), "seed": str(plan.seed)}
+    if name == "clip":
+        facts[CLIP_FACTS] = json.dumps(clip_facts())
     write_tensors(workshop.averaged(name), run.ema.state_dict(), facts)
 
 
@@ -181,6 +189,13 @@ def _judge_identity(workshop: Workshop) -> tuple[nn.Module, LossOf]:
     return task, lambda net, rng: judge_identity_loss(net, faces, owner, BATCH["judge_identity"], rng)
 
 
+def _clip(workshop: Workshop) -> tuple[nn.Module, LossOf]:
+    facts, truth = clip_facts(), truth_table(workshop.faces.vectors)
+    sentences = Sentences.write(truth, facts["merges"], np.random.default_rng(0))
+    network = build_clip(facts["model"])
+    return network, lambda net, rng: clip_loss(net, workshop.faces, truth, sentences, BATCH["clip"], rng)
+
+
 _TASKS: dict[str, Callable[[Workshop], tuple[nn.Module, LossOf]]] = {
     "identity": _identity,
     "landmarks": _landmarks,
@@ -188,4 +203,5 @@ _TASKS: dict[str, Callable[[Workshop], tuple[nn.Module, LossOf]]] = {
     "denoiser": _denoiser,
     "judge": _judge,
     "judge_identity": _judge_identity,
+    "clip": _clip,
 }
