@@ -6,8 +6,11 @@ elsewhere a stranger's `comfy` could answer. torch is imported late because list
 
 from __future__ import annotations
 
+import atexit
 import sys
+import tempfile
 from collections.abc import Callable
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, get_args
@@ -53,8 +56,16 @@ class Host(Protocol):
         """Return every clip code that a user of the host can choose: the name it is shown under -> file."""
         ...
 
-    def new_code_file(self, prefix: str) -> Path:
-        """Return where the next clip code goes, in a folder that is there; UsageError for a prefix that leads away."""
+    def new_output_file(self, prefix: str, suffix: str) -> Path:
+        """Return where the next file of that kind goes, in a folder that is there; UsageError if prefix leads away."""
+        ...
+
+    def shown_file(self, path: Path) -> dict[str, Any]:
+        """Return what a node answers so that the host shows a clip, which a browser can play, in its output folder."""
+        ...
+
+    def temp_folder(self) -> Path:
+        """Return a folder for files that the host throws away when it ends."""
         ...
 
     def video(self, source: FrameSource) -> Any:  # noqa: ANN401 - each host has its own kind of video
@@ -105,17 +116,25 @@ class PlainHost:
         """Return those of the folder output below the current one."""
         return _codes_below(_plain_output(), "")
 
-    def new_code_file(self, prefix: str) -> Path:
+    def new_output_file(self, prefix: str, suffix: str) -> Path:
         """Return prefix_00001_.dva, or with the next free number, in the folder output below the current one."""
         folder = _plain_output()
         stem = (folder / prefix).resolve()
         if not prefix or not stem.is_relative_to(folder) or stem == folder:
             raise UsageError(f"the prefix {prefix!r} leads outside {folder}; use a name such as 'clips/shot'")
         stem.parent.mkdir(parents=True, exist_ok=True)
-        ours = [path.stem for path in stem.parent.glob(f"*{CODE_SUFFIX}") if path.stem.startswith(stem.name + "_")]
+        ours = [path.stem for path in stem.parent.iterdir() if path.stem.startswith(stem.name + "_")]
         taken = [name[len(stem.name) + 1 :].rstrip("_") for name in ours]
         number = max((int(text) for text in taken if text.isdecimal()), default=0) + 1
-        return stem.with_name(f"{stem.name}_{number:05}_{CODE_SUFFIX}")
+        return stem.with_name(f"{stem.name}_{number:05}_{suffix}")
+
+    def shown_file(self, path: Path) -> dict[str, Any]:
+        """Return its name."""
+        return {"text": [str(path)]}
+
+    def temp_folder(self) -> Path:
+        """Return a folder that goes when Python ends."""
+        return _passing_folder()
 
     def video(self, source: FrameSource) -> FrameSource:
         """Return the clip itself."""
@@ -169,14 +188,24 @@ class ComfyHost:
         inputs = _codes_below(Path(folder_paths.get_input_directory()), "")
         return inputs | _codes_below(Path(folder_paths.get_output_directory()), " [output]")
 
-    def new_code_file(self, prefix: str) -> Path:
+    def new_output_file(self, prefix: str, suffix: str) -> Path:
         """Return the next free name in ComfyUI's output folder, counted as ComfyUI counts its pictures."""
         folder_paths = _comfy("folder_paths")
         root = Path(folder_paths.get_output_directory()).resolve()
         if not prefix or not (root / prefix).resolve().is_relative_to(root):
             raise UsageError(f"the prefix {prefix!r} leads outside ComfyUI's output folder; use one as 'dva/shot'")
         folder, name, counter, _, _ = folder_paths.get_save_image_path(prefix, str(root))
-        return Path(folder) / f"{name}_{counter:05}_{CODE_SUFFIX}"
+        return Path(folder) / f"{name}_{counter:05}_{suffix}"
+
+    def shown_file(self, path: Path) -> dict[str, Any]:
+        """Return it as ComfyUI's own Save Video does."""
+        place = path.relative_to(Path(_comfy("folder_paths").get_output_directory()).resolve())
+        shown = {"filename": place.name, "subfolder": place.parent.as_posix().removeprefix("."), "type": "output"}
+        return {"images": [shown], "animated": (True,), "text": [str(path)]}
+
+    def temp_folder(self) -> Path:
+        """Return ComfyUI's, which it empties when it starts and ends."""
+        return Path(_comfy("folder_paths").get_temp_directory())
 
     def video(self, source: FrameSource) -> Any:  # noqa: ANN401 - ComfyUI's modules come without types
         """Return a VIDEO that streams when it is saved."""
@@ -253,6 +282,13 @@ def with_less_memory(taker: TakesChunks, work: Callable[[], Result]) -> Result:
 
 def _codes_below(folder: Path, mark: str) -> dict[str, Path]:
     return {path.relative_to(folder).as_posix() + mark: path for path in sorted(folder.rglob(f"*{CODE_SUFFIX}"))}
+
+
+@cache
+def _passing_folder() -> Path:
+    folder = tempfile.TemporaryDirectory(prefix="dva-")
+    atexit.register(folder.cleanup)
+    return Path(folder.name)
 
 
 def _plain_output() -> Path:

@@ -10,11 +10,10 @@ from ..model.faces.detect import FaceDetector
 from ..model.faces.track import SMOOTHING, track_face
 from ..model.packs.pack import Pack
 from .convert import image_of_crops, rate_of, source_of, track_report
-from .sockets import CATEGORY, FRAMES_INPUT, MODEL_INPUT, TRACK, Clip, Inputs, Track
+from .sockets import CATEGORY, FRAMES_INPUT, MODEL_INPUT, RATE_INPUT, TRACK, Clip, Inputs, Track
 
 PERSON = (["largest"], {"default": "largest", "tooltip": "Whose face: whoever covers most area over the whole clip."})
 SMOOTHING_TIP = "Seconds over which the crop's size and angle are smoothed, 0 to 2; 0 follows every frame as found."
-RATE_TIP = "Frames a second of an IMAGE batch, 1 to 240, by which seconds are counted; a VIDEO brings its own."
 
 
 class AlignFaces:
@@ -35,14 +34,13 @@ class AlignFaces:
     def INPUT_TYPES(cls) -> Inputs:  # noqa: N802 - ComfyUI's name
         """What ComfyUI shows."""
         smoothing = {"default": SMOOTHING, "min": 0.0, "max": 2.0, "step": 0.01, "tooltip": SMOOTHING_TIP}
-        frame_rate = {"default": 24.0, "min": 1.0, "max": 240.0, "step": 0.001, "tooltip": RATE_TIP}
         return {
             "required": {
                 "model": MODEL_INPUT,
                 "frames": FRAMES_INPUT,
                 "person": PERSON,
                 "smoothing": ("FLOAT", smoothing),
-                "frame_rate": ("FLOAT", frame_rate),
+                "frame_rate": RATE_INPUT,
             }
         }
 

@@ -14,7 +14,9 @@ from ..model.code import ClipCode
 from ..model.errors import InputError, ModelFilesError
 from ..model.packs.pack import Pack
 from ..model.types import FRAME_STATUS, FaceTrack, FloatArray, Progress
-from ..model.video import ArraySource, FrameSource
+from ..model.video import ArraySource, CodecChoice, FrameSource, VideoWriter
+from ..model.video.audio import check_audio
+from ..model.video.encoding import CODECS_OF_SUFFIX
 from ..model.video.formats import FLOAT_RGB
 from .sockets import Clip, Track
 
@@ -57,6 +59,27 @@ def images_of(source: FrameSource) -> Tensor:
         images[i] = np.stack([frame.planes[k] for k in (2, 0, 1)], -1) if frame.format == FLOAT_RGB else frame.to_rgb()
         on_progress(Progress("paste", i + 1, len(images)))
     return torch.from_numpy(images)
+
+
+def suffix_for(codec: CodecChoice, clip: FrameSource) -> str:
+    """The suffix of a file that holds this codec and the clip's sound."""
+    fitting = [suffix for suffix, codecs in CODECS_OF_SUFFIX.items() if codec in codecs]
+    for suffix in fitting:
+        try:
+            check_audio(Path(f"clip{suffix}"), clip)
+        except InputError:
+            continue
+        return suffix
+    return fitting[0]
+
+
+def write_frames(path: Path, clip: FrameSource, codec: CodecChoice) -> None:
+    """Write a clip frame by frame, with the host's bar."""
+    on_progress = current_host().on_progress()
+    with VideoWriter(path, clip, codec) as writer:
+        for i, frame in enumerate(clip):
+            writer.write(frame)
+            on_progress(Progress("write", i + 1, clip.frame_count))
 
 
 def image_of_crops(crops: Tensor) -> Tensor:

@@ -41,3 +41,13 @@ FRAMES_INPUT = (
         "frame by frame. Wire the same clip into every node of the chain."
     },
 )
+RATE_INPUT = (
+    "FLOAT",
+    {
+        "default": 24.0,
+        "min": 1.0,
+        "max": 240.0,
+        "step": 0.001,
+        "tooltip": "Frames a second of an IMAGE batch, 1 to 240, by which seconds are counted; a VIDEO brings its own.",
+    },
+)

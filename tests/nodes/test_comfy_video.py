@@ -127,10 +127,10 @@ def test_clip_codes_are_shown_as_comfyui_shows_files(comfyui: SimpleNamespace, t
         (tmp_path / name).touch()
     host = ComfyHost()
     assert list(host.code_files()) == ["a.dva", "dva/b.dva [output]"]
-    assert host.new_code_file("dva/clip").name == "clip_00007_.dva"
+    assert host.new_output_file("dva/clip", ".dva").name == "clip_00007_.dva"
     for prefix in ("../clip", "/etc/clip", ""):
         with pytest.raises(UsageError, match="leads outside"):
-            host.new_code_file(prefix)
+            host.new_output_file(prefix, ".dva")
 
 
 def test_a_lack_of_memory_has_other_models_unloaded(comfyui: SimpleNamespace) -> None:

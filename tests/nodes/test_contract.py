@@ -7,6 +7,7 @@ import ast
 import inspect
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,9 +16,9 @@ import dva
 LONGEST_METHOD = 15
 
 
-def contract() -> dict[str, object]:
+def contract() -> dict[str, Any]:
     """Node id -> inputs as [name, section, type, default] in their order, and outputs as [name, type]."""
-    found: dict[str, object] = {}
+    found: dict[str, Any] = {}
     for node, kind in dva.NODE_CLASS_MAPPINGS.items():
         inputs = [
             [name, section, "COMBO" if isinstance(spec[0], list) else spec[0], spec[1].get("default")]
@@ -91,5 +92,15 @@ def test_a_damaged_pack_does_not_take_a_node_away(tmp_path: Path, monkeypatch: p
     assert "Eyeglasses" in attributes
 
 
+def written(contract: dict[str, Any]) -> str:
+    """JSON with one line an input."""
+    nodes: list[str] = []
+    for node, sides in contract.items():
+        inputs = ",\n".join(f"   {json.dumps(given)}" for given in sides["inputs"])
+        outputs = json.dumps(sides["outputs"])
+        nodes.append(f' "{node}": {{\n  "inputs": [\n{inputs}\n  ],\n  "outputs": {outputs}\n }}')
+    return "{\n" + ",\n".join(nodes) + "\n}"
+
+
 if __name__ == "__main__":
-    print(json.dumps(contract(), indent=1))
+    print(written(contract()))
