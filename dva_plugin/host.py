@@ -6,11 +6,9 @@ elsewhere a stranger's `comfy` could answer. torch is imported late because list
 
 from __future__ import annotations
 
-import atexit
 import sys
-import tempfile
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, get_args
@@ -18,18 +16,30 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, get_args
 from typing_extensions import assert_never
 
 from ..model.errors import DeviceError, UsageError
-from ..model.types import OnProgress, Progress, ignore_progress
-from .manifest import ROOT
+from ..model.types import OnProgress, Progress
+from .plain_host import CODE_SUFFIX, PlainHost, codes_below
 
 if TYPE_CHECKING:
     import torch
 
     from ..model.video import FrameSource
 
+__all__ = [
+    "CODE_SUFFIX",
+    "DEVICE_NAMES",
+    "ComfyHost",
+    "DeviceName",
+    "Host",
+    "PlainHost",
+    "TakesChunks",
+    "choose_device",
+    "current_host",
+    "hosted_by",
+    "with_less_memory",
+]
+
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 DEVICE_NAMES: tuple[DeviceName, ...] = get_args(DeviceName)
-CODE_SUFFIX = ".dva"
-"""Of the files that hold clip codes."""
 Result = TypeVar("Result")
 
 
@@ -81,73 +91,6 @@ class Host(Protocol):
         ...
 
 
-class PlainHost:
-    """Nobody: a terminal, a script, a test."""
-
-    def device(self) -> torch.device:
-        """Return the first GPU, or else the CPU."""
-        import torch  # noqa: PLC0415 - see the module's docstring
-
-        if torch.cuda.is_available():
-            return torch.device("cuda")
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-
-    def pack_folders(self) -> tuple[Path, ...]:
-        """Return models/dva of the ComfyUI that this plugin is installed in, so that its command and its nodes agree.
-
-        What extra_model_paths.yaml says is known inside ComfyUI only; the command is told by DVA_PACKS.
-        """
-        comfyui = ROOT.parent.parent
-        is_inside = ROOT.parent.name == "custom_nodes" and (comfyui / "folder_paths.py").is_file()
-        return (comfyui / "models" / "dva",) if is_inside else ()
-
-    def on_progress(self) -> OnProgress:
-        """Return silence; the command line brings its own bar."""
-        return ignore_progress
-
-    def free_memory(self, device: torch.device) -> None:
-        """Let torch's own cache go."""
-        import torch  # noqa: PLC0415 - see the module's docstring
-
-        if device.type == "cuda":
-            torch.cuda.empty_cache()
-
-    def code_files(self) -> dict[str, Path]:
-        """Return those of the folder output below the current one."""
-        return _codes_below(_plain_output(), "")
-
-    def new_output_file(self, prefix: str, suffix: str) -> Path:
-        """Return prefix_00001_.dva, or with the next free number, in the folder output below the current one."""
-        folder = _plain_output()
-        stem = (folder / prefix).resolve()
-        if not prefix or not stem.is_relative_to(folder) or stem == folder:
-            raise UsageError(f"the prefix {prefix!r} leads outside {folder}; use a name such as 'clips/shot'")
-        stem.parent.mkdir(parents=True, exist_ok=True)
-        ours = [path.stem for path in stem.parent.iterdir() if path.stem.startswith(stem.name + "_")]
-        taken = [name[len(stem.name) + 1 :].rstrip("_") for name in ours]
-        number = max((int(text) for text in taken if text.isdecimal()), default=0) + 1
-        return stem.with_name(f"{stem.name}_{number:05}_{suffix}")
-
-    def shown_file(self, path: Path) -> dict[str, Any]:
-        """Return its name."""
-        return {"text": [str(path)]}
-
-    def temp_folder(self) -> Path:
-        """Return a folder that goes when Python ends."""
-        return _passing_folder()
-
-    def video(self, source: FrameSource) -> FrameSource:
-        """Return the clip itself."""
-        return source
-
-    def video_source(self, video: FrameSource) -> FrameSource:
-        """Return the clip itself."""
-        return video
-
-    def withheld(self, reason: str) -> None:
-        """Return None."""
-
-
 class ComfyHost:
     """ComfyUI, while it runs a graph."""
 
@@ -185,8 +128,8 @@ class ComfyHost:
     def code_files(self) -> dict[str, Path]:
         """Return those in ComfyUI's input folder, and those in its output folder, marked as ComfyUI marks them."""
         folder_paths = _comfy("folder_paths")
-        inputs = _codes_below(Path(folder_paths.get_input_directory()), "")
-        return inputs | _codes_below(Path(folder_paths.get_output_directory()), " [output]")
+        inputs = codes_below(Path(folder_paths.get_input_directory()), "")
+        return inputs | codes_below(Path(folder_paths.get_output_directory()), " [output]")
 
     def new_output_file(self, prefix: str, suffix: str) -> Path:
         """Return the next free name in ComfyUI's output folder, counted as ComfyUI counts its pictures."""
@@ -224,8 +167,24 @@ class ComfyHost:
         return _comfy("comfy_execution.graph_utils").ExecutionBlocker(reason)
 
 
+_hosts: list[Host] = []
+"""Those that hosted_by has put in place; the last one counts, in every thread."""
+
+
+@contextmanager
+def hosted_by(host: Host) -> Iterator[None]:
+    """Let nodes that run inside meet this host."""
+    _hosts.append(host)
+    try:
+        yield
+    finally:
+        _hosts.pop()
+
+
 def current_host() -> Host:
     """Return the host we run in."""
+    if _hosts:
+        return _hosts[-1]
     return ComfyHost() if "comfy.model_management" in sys.modules else PlainHost()
 
 
@@ -278,21 +237,6 @@ def with_less_memory(taker: TakesChunks, work: Callable[[], Result]) -> Result:
         # Outside the handler: the error holds on to every tensor of the attempt.
         taker.chunk //= 2
         current_host().free_memory(taker.device)
-
-
-def _codes_below(folder: Path, mark: str) -> dict[str, Path]:
-    return {path.relative_to(folder).as_posix() + mark: path for path in sorted(folder.rglob(f"*{CODE_SUFFIX}"))}
-
-
-@cache
-def _passing_folder() -> Path:
-    folder = tempfile.TemporaryDirectory(prefix="dva-")
-    atexit.register(folder.cleanup)
-    return Path(folder.name)
-
-
-def _plain_output() -> Path:
-    return (Path.cwd() / "output").resolve()
 
 
 def _comfy(module: str) -> Any:  # noqa: ANN401 - ComfyUI's modules come without types
