@@ -51,3 +51,21 @@ RATE_INPUT = (
         "tooltip": "Frames a second of an IMAGE batch, 1 to 240, by which seconds are counted; a VIDEO brings its own.",
     },
 )
+KEYFRAMES_INPUT = (
+    "STRING",
+    {
+        "default": "",
+        "multiline": False,
+        "tooltip": "Empty for the same strength throughout. Or pairs of frame:value, frames counted from 0, such as "
+        "'0:0, 48:1': the strength is multiplied by the value, with straight lines between the pairs and constant "
+        "outside them.",
+    },
+)
+CURVE_INPUT = (
+    "FLOAT",
+    {
+        "forceInput": True,
+        "tooltip": "A list of numbers, one a frame (or one for all), by which the strength is multiplied, -10 to 10; "
+        "from any node that makes such lists.",
+    },
+)

@@ -56,8 +56,9 @@ class Chain:
     def encode(self, track):
         return self.node("EncodeVideo")(self.model, track, self.frames, 4)[0]
 
-    def edit(self, code, strength: float = 1.0, keyframes: str = ""):
-        return self.node("EditByAttribute")(self.model, code, "Eyeglasses", strength, keyframes)[0]
+    def edit(self, code, strength: float = 1.0, keyframes: str = "", **more: object):
+        """Everything as a list, as this node gets it from ComfyUI."""
+        return self.node("EditByAttribute")([self.model], [code], ["Eyeglasses"], [strength], [keyframes], **more)[0][0]
 
     def decode(self, code):
         return self.node("Decode")(self.model, code)
