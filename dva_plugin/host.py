@@ -7,10 +7,11 @@ elsewhere a stranger's `comfy` could answer. torch is imported late because list
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, get_args
 
 from typing_extensions import assert_never
@@ -32,6 +33,7 @@ __all__ = [
     "Host",
     "PlainHost",
     "TakesChunks",
+    "borrowed_device",
     "choose_device",
     "current_host",
     "hosted_by",
@@ -40,6 +42,8 @@ __all__ = [
 
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 DEVICE_NAMES: tuple[DeviceName, ...] = get_args(DeviceName)
+PREVIEW_EVERY = 0.5
+"""Seconds between two pictures of the work as it stands."""
 Result = TypeVar("Result")
 
 
@@ -56,6 +60,14 @@ class Host(Protocol):
 
     def on_progress(self) -> OnProgress:
         """Return a callback that shows progress and raises when the host wants us to stop."""
+        ...
+
+    def make_room(self, size: int, device: torch.device) -> None:
+        """See to it that networks of so many bytes, and what they compute, fit on the device, as far as one can."""
+        ...
+
+    def give_back(self, device: torch.device) -> None:
+        """Leave the device's memory to others, after work that has ended."""
         ...
 
     def free_memory(self, device: torch.device) -> None:
@@ -106,18 +118,36 @@ class ComfyHost:
         return (Path(folder_paths.models_dir) / "dva",)
 
     def on_progress(self) -> OnProgress:
-        """Return a callback that moves the bar of the node that is running.
+        """Return a callback that moves the bar of the node that is running and now and then shows the picture so far.
 
         It raises ComfyUI's own interruption when the user presses Cancel, which must reach ComfyUI as it is.
         """
+        from .preview import preview_of  # noqa: PLC0415 - listing packs needs no pictures
+
         bar = _comfy("comfy.utils").ProgressBar(1)
         stop_if_asked = _comfy("comfy.model_management").throw_exception_if_processing_interrupted
+        shown_at = -PREVIEW_EVERY
 
         def show(progress: Progress) -> None:
+            nonlocal shown_at
             stop_if_asked()
-            bar.update_absolute(progress.done, progress.total)
+            if progress.preview is None or monotonic() - shown_at < PREVIEW_EVERY:
+                bar.update_absolute(progress.done, progress.total)
+            else:
+                shown_at = monotonic()
+                bar.update_absolute(progress.done, progress.total, preview_of(progress.preview()))
 
         return show
+
+    def make_room(self, size: int, device: torch.device) -> None:
+        """Have ComfyUI unload models that it keeps, if it must."""
+        management = _comfy("comfy.model_management")
+        management.free_memory(size + management.minimum_inference_memory(), device)
+
+    def give_back(self, device: torch.device) -> None:
+        """Empty torch's cache as ComfyUI does."""
+        del device  # ComfyUI knows one
+        _comfy("comfy.model_management").soft_empty_cache()
 
     def free_memory(self, device: torch.device) -> None:
         """Have ComfyUI unload the models of other nodes from the device."""
@@ -172,7 +202,7 @@ _hosts: list[Host] = []
 
 
 @contextmanager
-def hosted_by(host: Host) -> Iterator[None]:
+def hosted_by(host: Host) -> Generator[None, None, None]:
     """Let nodes that run inside meet this host."""
     _hosts.append(host)
     try:
@@ -211,6 +241,18 @@ def choose_device(name: DeviceName = "auto") -> torch.device:
     if not present:
         raise DeviceError(f"asked for the device {name!r}, but torch {torch.__version__} {lack}; use 'auto' or 'cpu'")
     return torch.device(name)
+
+
+@contextmanager
+def borrowed_device(size: int) -> Generator[torch.device, None, None]:
+    """Let the host make room for so many bytes of networks on its device, and have it back at the end."""
+    host = current_host()
+    device = host.device()
+    host.make_room(size, device)
+    try:
+        yield device
+    finally:
+        host.give_back(device)
 
 
 class TakesChunks(Protocol):

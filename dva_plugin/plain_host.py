@@ -49,6 +49,13 @@ class PlainHost:
         """Return silence; the command line brings its own bar."""
         return ignore_progress
 
+    def make_room(self, size: int, device: torch.device) -> None:
+        """Do nothing: nobody else is here."""
+
+    def give_back(self, device: torch.device) -> None:
+        """Let torch's own cache go."""
+        self.free_memory(device)
+
     def free_memory(self, device: torch.device) -> None:
         """Let torch's own cache go."""
         import torch  # noqa: PLC0415 - see the module's docstring

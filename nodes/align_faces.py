@@ -4,7 +4,7 @@ from typing import Literal
 
 from torch import Tensor
 
-from ..dva_plugin.host import current_host
+from ..dva_plugin.host import borrowed_device, current_host
 from ..model.faces.clip import aligned_crops
 from ..model.faces.detect import FaceDetector
 from ..model.faces.track import SMOOTHING, track_face
@@ -48,8 +48,8 @@ class AlignFaces:
         self, model: Pack, frames: Clip, person: Literal["largest"], smoothing: float, frame_rate: float
     ) -> tuple[Track, Tensor, str]:
         """Track the person, then cut."""
-        host = current_host()
-        source, on_progress = source_of(frames, rate_of(frame_rate)), host.on_progress()
-        face = track_face(source, FaceDetector(host.device()), person, smoothing, on_progress)
+        source, on_progress = source_of(frames, rate_of(frame_rate)), current_host().on_progress()
+        with borrowed_device(0) as device:
+            face = track_face(source, FaceDetector(device), person, smoothing, on_progress)
         crops = aligned_crops(source, face, model.spec.resolution, on_progress)
         return Track(face, model), image_of_crops(crops), track_report(face)

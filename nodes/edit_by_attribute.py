@@ -55,7 +55,7 @@ class EditByAttribute:
     ) -> tuple[list[ClipCode]]:
         """Append the edit; nothing is computed yet."""
         runs = each_run(model, code, attribute, strength, keyframes)
-        return ([_edited(*given, curve) for given in runs],)
+        return ([_edited(*given, curve=curve) for given in runs],)
 
 
 def _edited(

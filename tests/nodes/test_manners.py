@@ -1,16 +1,20 @@
 """How the nodes behave as guests: memory, interruption, the weight of their import."""
 
+import gc
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 
 import pytest
 import torch
+from tiny import SIDE
 
 from dva.dva_plugin.host import PlainHost, with_less_memory
 from dva.model.autoencoder import Autoencoder
 from dva.model.errors import Interrupted
 from dva.model.types import Progress
+from dva.nodes.at_work import at_work
 
 HEAVY = {
     "facenet_pytorch",
@@ -115,6 +119,43 @@ def test_networks_stay_where_the_pack_has_them(chain) -> None:
     """On another device a node works on a copy, which goes when the node ends: the loaded pack holds no such memory."""
     Autoencoder(chain.model, torch.device("meta"))
     assert {parameter.device.type for parameter in chain.model.networks.parameters()} == {"cpu"}
+
+
+def test_what_a_node_brought_to_the_device_is_gone_when_it_ends(chain, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even while somebody holds on to the autoencoder, as the frame of an error does."""
+    told: list[tuple[str, object]] = []
+    meta = torch.device("meta")
+    monkeypatch.setattr(PlainHost, "device", lambda self: meta)
+    monkeypatch.setattr(PlainHost, "make_room", lambda self, size, device: told.append(("room", size)))
+    monkeypatch.setattr(PlainHost, "give_back", lambda self, device: told.append(("back", device)))
+    with pytest.raises(Interrupted), at_work(chain.model) as autoencoder:
+        on_device = weakref.ref(next(autoencoder.networks.parameters()))
+        assert on_device().device == meta
+        raise Interrupted("stop")
+    gc.collect()
+    assert on_device() is None
+    weights = sum(tensor.numel() * tensor.element_size() for tensor in chain.model.networks.state_dict().values())
+    assert told == [("room", weights), ("back", meta)]
+
+
+@pytest.mark.parametrize("stage", ["encode", "decode"])
+def test_whoever_watches_sees_the_face_that_is_made(chain, monkeypatch: pytest.MonkeyPatch, stage: str) -> None:
+    """The last picture shown is nearest to the first of all crops, which is the one that is shown."""
+    seen: list[torch.Tensor] = []
+
+    def watch(progress: Progress) -> None:
+        if progress.stage == stage and progress.preview is not None:
+            seen.append(progress.preview())
+
+    track, crops, _ = chain.align()
+    code = chain.encode(track)
+    monkeypatch.setattr(PlainHost, "on_progress", lambda self: watch)
+    made = chain.decode(chain.edit(code))[0] if stage == "decode" else crops
+    if stage == "encode":
+        chain.encode(track)
+    assert seen
+    assert {tuple(picture.shape) for picture in seen} == {(3, SIDE, SIDE)}
+    assert (seen[-1].movedim(0, -1) - made[:5]).abs().mean((1, 2, 3)).argmin() == 0
 
 
 def test_registering_the_nodes_is_light(tmp_path: Path) -> None:
