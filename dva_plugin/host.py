@@ -42,6 +42,7 @@ __all__ = [
 
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 DEVICE_NAMES: tuple[DeviceName, ...] = get_args(DeviceName)
+PLAYED_BY_BROWSERS = (".mp4", ".webm")
 PREVIEW_EVERY = 0.5
 """Seconds between two pictures of the work as it stands."""
 Result = TypeVar("Result")
@@ -83,7 +84,7 @@ class Host(Protocol):
         ...
 
     def shown_file(self, path: Path) -> dict[str, Any]:
-        """Return what a node answers so that the host shows a clip, which a browser can play, in its output folder."""
+        """Return what a node answers so that the host shows the clip that was saved in its output folder."""
         ...
 
     def temp_folder(self) -> Path:
@@ -171,10 +172,13 @@ class ComfyHost:
         return Path(folder) / f"{name}_{counter:05}_{suffix}"
 
     def shown_file(self, path: Path) -> dict[str, Any]:
-        """Return it as ComfyUI's own Save Video does."""
+        """Return its name, and where a browser can play it the answer of ComfyUI's own Save Video."""
+        named: dict[str, Any] = {"text": [str(path)]}
+        if path.suffix not in PLAYED_BY_BROWSERS:
+            return named
         place = path.relative_to(Path(_comfy("folder_paths").get_output_directory()).resolve())
         shown = {"filename": place.name, "subfolder": place.parent.as_posix().removeprefix("."), "type": "output"}
-        return {"images": [shown], "animated": (True,), "text": [str(path)]}
+        return {"images": [shown], "animated": (True,), **named}
 
     def temp_folder(self) -> Path:
         """Return ComfyUI's, which it empties when it starts and ends."""

@@ -1,5 +1,6 @@
 """Between ComfyUI's tensors and ours. IMAGE is [T, H, W, 3] and MASK [T, H, W], float32 in [0, 1]."""
 
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,11 +15,14 @@ from ..model.code import ClipCode
 from ..model.errors import InputError, ModelFilesError
 from ..model.packs.pack import Pack
 from ..model.types import FRAME_STATUS, FaceTrack, FloatArray, Progress
-from ..model.video import ArraySource, CodecChoice, FrameSource, VideoWriter
+from ..model.video import ArraySource, FrameSource, VideoWriter
 from ..model.video.audio import check_audio
-from ..model.video.encoding import CODECS_OF_SUFFIX
+from ..model.video.encoding import CODECS_OF_SUFFIX, Codec
 from ..model.video.formats import FLOAT_RGB
 from .sockets import Clip, Track
+
+PICTURES = "%05d.png"
+"""How the pictures in a folder are called."""
 
 
 def source_of(frames: Clip, frame_rate: Fraction) -> FrameSource:
@@ -61,22 +65,22 @@ def images_of(source: FrameSource) -> Tensor:
     return torch.from_numpy(images)
 
 
-def suffix_for(codec: CodecChoice, clip: FrameSource) -> str:
-    """The suffix of a file that holds this codec and the clip's sound."""
-    fitting = [suffix for suffix, codecs in CODECS_OF_SUFFIX.items() if codec in codecs]
-    for suffix in fitting:
-        try:
-            check_audio(Path(f"clip{suffix}"), clip)
-        except InputError:
-            continue
-        return suffix
-    return fitting[0]
+def suffix_for(codec: Codec, clip: FrameSource) -> str:
+    """The suffix of a file that holds this codec and the clip's sound; empty for a folder of pictures."""
+    if codec in ("png8", "png16"):
+        return ""
+    first, *others = (suffix for suffix, codecs in CODECS_OF_SUFFIX.items() if codec in codecs)
+    for suffix in (first, *others):
+        with suppress(InputError):
+            check_audio(Path(f"clip{suffix}"), clip, codec)
+            return suffix
+    return first
 
 
-def write_frames(path: Path, clip: FrameSource, codec: CodecChoice) -> None:
-    """Write a clip frame by frame, with the host's bar."""
+def write_frames(path: Path, clip: FrameSource, codec: Codec) -> None:
+    """Write a clip frame by frame, with the host's bar; path: a file, or the folder of pictures that it becomes."""
     on_progress = current_host().on_progress()
-    with VideoWriter(path, clip, codec) as writer:
+    with VideoWriter(path if path.suffix else path / PICTURES, clip, codec) as writer:
         for i, frame in enumerate(clip):
             writer.write(frame)
             on_progress(Progress("write", i + 1, clip.frame_count))

@@ -3,12 +3,16 @@
 from typing import Any
 
 from ..dva_plugin.host import current_host
-from ..model.video import CodecChoice
+from ..model.video.encoding import Codec
 from .convert import rate_of, source_of, suffix_for, write_frames
 from .sockets import CATEGORY, FRAMES_INPUT, RATE_INPUT, Clip, Inputs
 
 PREFIX_TIP = "Name of the file in the output folder, without number and suffix; 'shots/a' puts it into a folder there."
-CODEC_TIP = "ffv1 (.mkv) keeps every sample as it is; h264 (.mp4, or .mov for uncompressed sound) plays everywhere."
+CODECS: list[Codec] = ["ffv1", "h264", "hevc", "prores", "png16", "png8"]
+CODEC_TIP = (
+    "ffv1 (.mkv) keeps every sample as it is; h264 (.mp4, or .mov for uncompressed sound) plays everywhere; hevc is "
+    "smaller; prores (.mov) is what editors work with; png16 and png8 make a folder of pictures of 16 or 8 bits."
+)
 
 
 class SaveVideo:
@@ -20,7 +24,7 @@ class SaveVideo:
     )
     RETURN_TYPES = ("STRING",)
     RETURN_NAMES = ("file",)
-    OUTPUT_TOOLTIPS = ("The file that was written.",)
+    OUTPUT_TOOLTIPS = ("The file, or the folder of pictures, that was written.",)
     OUTPUT_NODE = True
     FUNCTION = "save"
 
@@ -31,12 +35,12 @@ class SaveVideo:
             "required": {
                 "frames": FRAMES_INPUT,
                 "filename_prefix": ("STRING", {"default": "dva/video", "tooltip": PREFIX_TIP}),
-                "codec": (["ffv1", "h264"], {"default": "ffv1", "tooltip": CODEC_TIP}),
+                "codec": (CODECS, {"default": "ffv1", "tooltip": CODEC_TIP}),
                 "frame_rate": RATE_INPUT,
             }
         }
 
-    def save(self, frames: Clip, filename_prefix: str, codec: CodecChoice, frame_rate: float) -> dict[str, Any]:
+    def save(self, frames: Clip, filename_prefix: str, codec: Codec, frame_rate: float) -> dict[str, Any]:
         """Write under the next free number."""
         host, clip = current_host(), source_of(frames, rate_of(frame_rate))
         path = host.new_output_file(filename_prefix, suffix_for(codec, clip))

@@ -64,13 +64,13 @@ def test_what_a_smaller_chunk_encodes_is_the_same(chain, monkeypatch: pytest.Mon
     """The network runs out of memory for more than two frames; the node goes on, and the code is what it would be."""
     track, _, _ = chain.align()
     whole = chain.encode(track)
-    forward, sizes = chain.model.networks.unet.predict, []
+    predict, sizes = chain.model.networks.unet.predict, []
 
-    def scarce(x: torch.Tensor, *rest: torch.Tensor) -> torch.Tensor:
+    def scarce(x: torch.Tensor, *rest: object) -> torch.Tensor:
         sizes.append(len(x))
         if len(x) > 2:
             raise torch.cuda.OutOfMemoryError
-        return forward(x, *rest)
+        return predict(x, *rest)
 
     monkeypatch.setattr(chain.model.networks.unet, "predict", scarce)
     halved = chain.encode(track)
@@ -98,11 +98,11 @@ def test_who_wants_to_stop_waits_for_one_evaluation(chain, monkeypatch: pytest.M
     """All five frames go through the network together, so that a look between chunks would come too late."""
     track, _, _ = chain.align()
     code = chain.edit(chain.encode(track))
-    forward, evaluated = chain.model.networks.unet.predict, []
+    predict, evaluated = chain.model.networks.unet.predict, []
 
-    def counted(*given: torch.Tensor) -> torch.Tensor:
-        evaluated.append(len(given[0]))
-        return forward(*given)
+    def counted(x: torch.Tensor, *rest: object) -> torch.Tensor:
+        evaluated.append(len(x))
+        return predict(x, *rest)
 
     def stop_after_the_first(progress: Progress) -> None:
         if len(evaluated) == 1:

@@ -102,12 +102,18 @@ def test_a_saved_clip_has_the_samples_and_the_rate_it_had(
         assert all(map(np.array_equal, one.planes, other.planes))
     (file,) = node("SaveVideo")(images, "shots/b", "h264", 29.97)["result"]
     assert (open_video(file).frame_rate, Path(file).suffix) == (Fraction(30000, 1001), ".mp4")
+    (folder,) = node("SaveVideo")(images, "shots/c", "png16", 25.0)["result"]
+    pictures = open_video(folder, frame_rate=Fraction(25))
+    assert (pictures.frame_count, pictures.format.bits) == (len(images), 16)
+    for image, picture in zip(images, pictures, strict=True):
+        np.testing.assert_allclose(picture.to_rgb(), image.clamp(0, 1).numpy(), atol=0.51 / 65535)
     with pytest.raises(UsageError, match="leads outside"):
         node("SaveVideo")(source, "../a", "ffv1", 24.0)
     with pytest.raises(InputError, match="at least one RGB picture"):
-        node("SaveVideo")(images[:0], "shots/c", "h264", 24.0)
+        node("SaveVideo")(images[:0], "shots/d", "h264", 24.0)
     assert sorted(path.name for path in (tmp_path / "output/shots").iterdir()) == [
         "a_00001_.mkv",
         "a_00002_.mkv",
         "b_00001_.mp4",
+        "c_00001_",
     ]
