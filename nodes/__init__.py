@@ -8,6 +8,7 @@ from .align_faces import AlignFaces
 from .decode import Decode
 from .demo_clip import DemoClip
 from .edit_by_attribute import EditByAttribute
+from .edit_by_text import EditByText
 from .encode_video import EncodeVideo
 from .load_clip_code import LoadClipCode
 from .load_model import LoadModel
@@ -16,6 +17,7 @@ from .save_clip_code import SaveClipCode
 from .save_video import SaveVideo
 from .swap_features import SwapFeatures
 from .track_mask import TrackMask
+from .track_preview import TrackPreview
 
 NODE_CLASS_MAPPINGS: dict[str, type] = {
     "DVA_LoadModel": LoadModel,
@@ -30,6 +32,8 @@ NODE_CLASS_MAPPINGS: dict[str, type] = {
     "DVA_DemoClip": DemoClip,
     "DVA_SwapFeatures": SwapFeatures,
     "DVA_SaveVideo": SaveVideo,
+    "DVA_TrackPreview": TrackPreview,
+    "DVA_EditByText": EditByText,
 }
 NODE_DISPLAY_NAME_MAPPINGS: dict[str, str] = {
     "DVA_LoadModel": "Load DVA Model",
@@ -44,4 +48,6 @@ NODE_DISPLAY_NAME_MAPPINGS: dict[str, str] = {
     "DVA_DemoClip": "Demo Clip",
     "DVA_SwapFeatures": "Swap Features",
     "DVA_SaveVideo": "Save Video (DVA)",
+    "DVA_TrackPreview": "Track Preview",
+    "DVA_EditByText": "Edit Identity by Text",
 }

@@ -63,8 +63,8 @@ class Chain:
     def decode(self, code):
         return self.node("Decode")(self.model, code)
 
-    def paste(self, track, crops, mask, feather: float = 0.08):
-        return self.node("PasteBack")(self.frames, track, crops, mask, feather)
+    def paste(self, track, crops, mask, feather: float = 0.08, **more: object):
+        return self.node("PasteBack")(self.frames, track, crops, mask, feather, **more)
 
 
 @pytest.fixture(autouse=True)

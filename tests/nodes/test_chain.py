@@ -64,7 +64,7 @@ def test_crops_and_mask_stand_one_to_one_with_the_frames(chain):
     assert crops.shape == (FRAMES, SIDE, SIDE, 3)
     assert crops.flatten(1).any(1).tolist() == [i != MISSING for i in range(FRAMES)]
     assert "5 of 6" in report
-    assert f"without a face: {MISSING}" in report
+    assert f"passed through as they are: {MISSING}" in report
     edited, mask = chain.decode(chain.edit(chain.encode(track)))
     assert edited.shape == crops.shape
     assert mask.shape == crops.shape[:3]

@@ -77,7 +77,8 @@ def test_a_node_is_a_schema_and_one_call(project: Path) -> None:
         for parent in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             methods = [child for child in ast.iter_child_nodes(parent) if isinstance(child, ast.FunctionDef)]
             for method in methods if isinstance(parent, ast.ClassDef) else []:
-                assert method.end_lineno - method.lineno + 1 <= LONGEST_METHOD, f"{path.name}: {method.name}"
+                body = method.end_lineno - method.body[0].lineno + 1  # the signature is as long as the schema
+                assert body <= LONGEST_METHOD, f"{path.name}: {method.name}"
 
 
 def test_a_damaged_pack_does_not_take_a_node_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
