@@ -1,30 +1,24 @@
 """`dva demo`: two short clips made on the spot, edited, and shown before and after.
 
-One clip is a photograph under a slow camera move: scikit-image's `astronaut` (Eileen Collins, NASA, public domain;
-nothing here is endorsed by her or by NASA). The other is a talking head that our own renderer makes, which is the kind
-of face that the embedded pack was trained on.
+One clip is a photograph under a slow camera move, the other a talking head that our own renderer makes, which is the
+kind of face that the embedded pack was trained on (model/demo.py).
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from PIL import Image
 
-from ..model.errors import DvaError
+from ..model.demo import FRAME_RATE, DemoKind, draw_demo
 from ..model.packs.pack import Pack
 from ..model.types import ByteArray
 from ..model.video import ArraySource, open_video, write_video
 from .console import ConsoleProgress, say
 from .jobs import EditRequest, edit_file
 
-FRAME_RATE = Fraction(24)
 FRAMES = 36
-SIDE = 360
 
 
 @dataclass(frozen=True)
@@ -33,7 +27,7 @@ class Show:
 
     name: str
     about: str
-    make: Callable[[], ByteArray]
+    kind: DemoKind
     edits: tuple[tuple[tuple[str, float], ...], ...]
 
 
@@ -44,7 +38,7 @@ def run_demo(pack: Pack, device: torch.device, folder: Path | None = None) -> No
     for show in SHOWS:
         say(f"{show.name}: {show.about}")
         source = folder / f"{show.name}.mkv"
-        frames = show.make()
+        frames = draw_demo(show.kind, FRAMES).frames
         clip = ArraySource(frames, FRAME_RATE)
         write_video(source, clip, clip)
         source.with_suffix(".dva").unlink(missing_ok=True)
@@ -70,47 +64,17 @@ def _show_both(before: ByteArray, edited: Path) -> Path:
     return sheet
 
 
-def _photograph() -> ByteArray:
-    """[T, H, W, 3]: the camera drifts over the photograph and closes in a little."""
-    try:
-        from skimage.data import astronaut
-    except ImportError as error:
-        raise DvaError("the demo needs scikit-image; run `python installer demo`") from error
-    photo = astronaut()
-    return np.stack([_camera(photo, i / (FRAMES - 1)) for i in range(FRAMES)])
-
-
-def _camera(photo: ByteArray, moment: float) -> ByteArray:
-    """A window of the photograph; moment runs from 0 to 1."""
-    side = 330 - 50 * moment
-    left, top = 75 + 25 * moment, 5 * moment
-    scale = SIDE / side
-    picture_from_photo = np.array([[scale, 0, -left * scale], [0, scale, -top * scale]])
-    return cv2.warpAffine(photo, picture_from_photo, (SIDE, SIDE), flags=cv2.INTER_CUBIC).astype(np.uint8)
-
-
-def _rendered() -> ByteArray:
-    """[T, H, W, 3]: a head that talks."""
-    from ..model.synth import build_head, render_frame, sample_identity, sample_scene, talking
-
-    rng = np.random.default_rng(167)  # a man with short hair, no beard and no glasses
-    identity = sample_identity(rng)
-    head, scene = build_head(identity), sample_scene(rng)
-    motions = talking(rng, FRAMES, float(FRAME_RATE))
-    return np.stack([render_frame(head, motion, scene, SIDE, SIDE, 0.46 * SIDE).image for motion in motions])
-
-
 SHOWS = (
     Show(
         "photograph",
         "a public-domain photograph (NASA) under a slow camera move",
-        _photograph,
+        "photograph",
         ((("Black_Hair", 1.0),), (("Pale_Skin", -0.6),)),
     ),
     Show(
         "rendered",
         "a talking head made by code, the kind of face the embedded pack was trained on",
-        _rendered,
+        "one person",
         ((("Blond_Hair", 0.8),), (("Goatee", 1.0),)),
     ),
 )

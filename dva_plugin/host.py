@@ -7,26 +7,44 @@ elsewhere a stranger's `comfy` could answer. torch is imported late because list
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, get_args
 
 from typing_extensions import assert_never
 
 from ..model.errors import DeviceError, UsageError
-from ..model.types import OnProgress, Progress, ignore_progress
-from .manifest import ROOT
+from ..model.types import OnProgress, Progress
+from .plain_host import CODE_SUFFIX, PlainHost, codes_below
 
 if TYPE_CHECKING:
     import torch
 
     from ..model.video import FrameSource
 
+__all__ = [
+    "CODE_SUFFIX",
+    "DEVICE_NAMES",
+    "ComfyHost",
+    "DeviceName",
+    "Host",
+    "PlainHost",
+    "TakesChunks",
+    "borrowed_device",
+    "choose_device",
+    "current_host",
+    "hosted_by",
+    "with_less_memory",
+]
+
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 DEVICE_NAMES: tuple[DeviceName, ...] = get_args(DeviceName)
-CODE_SUFFIX = ".dva"
-"""Of the files that hold clip codes."""
+PLAYED_BY_BROWSERS = (".mp4", ".webm")
+PREVIEW_EVERY = 0.5
+"""Seconds between two pictures of the work as it stands."""
 Result = TypeVar("Result")
 
 
@@ -45,6 +63,14 @@ class Host(Protocol):
         """Return a callback that shows progress and raises when the host wants us to stop."""
         ...
 
+    def make_room(self, size: int, device: torch.device) -> None:
+        """See to it that networks of so many bytes, and what they compute, fit on the device, as far as one can."""
+        ...
+
+    def give_back(self, device: torch.device) -> None:
+        """Leave the device's memory to others, after work that has ended."""
+        ...
+
     def free_memory(self, device: torch.device) -> None:
         """Give back the device memory that others hold and could do without, after a lack of it."""
         ...
@@ -53,8 +79,16 @@ class Host(Protocol):
         """Return every clip code that a user of the host can choose: the name it is shown under -> file."""
         ...
 
-    def new_code_file(self, prefix: str) -> Path:
-        """Return where the next clip code goes, in a folder that is there; UsageError for a prefix that leads away."""
+    def new_output_file(self, prefix: str, suffix: str) -> Path:
+        """Return where the next file of that kind goes, in a folder that is there; UsageError if prefix leads away."""
+        ...
+
+    def shown_file(self, path: Path) -> dict[str, Any]:
+        """Return what a node answers so that the host shows the clip that was saved in its output folder."""
+        ...
+
+    def temp_folder(self) -> Path:
+        """Return a folder for files that the host throws away when it ends."""
         ...
 
     def video(self, source: FrameSource) -> Any:  # noqa: ANN401 - each host has its own kind of video
@@ -68,65 +102,6 @@ class Host(Protocol):
     def withheld(self, reason: str) -> Any:  # noqa: ANN401
         """Return what stands in the place of an output that is not made; where it is used, the reason is shown."""
         ...
-
-
-class PlainHost:
-    """Nobody: a terminal, a script, a test."""
-
-    def device(self) -> torch.device:
-        """Return the first GPU, or else the CPU."""
-        import torch  # noqa: PLC0415 - see the module's docstring
-
-        if torch.cuda.is_available():
-            return torch.device("cuda")
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-
-    def pack_folders(self) -> tuple[Path, ...]:
-        """Return models/dva of the ComfyUI that this plugin is installed in, so that its command and its nodes agree.
-
-        What extra_model_paths.yaml says is known inside ComfyUI only; the command is told by DVA_PACKS.
-        """
-        comfyui = ROOT.parent.parent
-        is_inside = ROOT.parent.name == "custom_nodes" and (comfyui / "folder_paths.py").is_file()
-        return (comfyui / "models" / "dva",) if is_inside else ()
-
-    def on_progress(self) -> OnProgress:
-        """Return silence; the command line brings its own bar."""
-        return ignore_progress
-
-    def free_memory(self, device: torch.device) -> None:
-        """Let torch's own cache go."""
-        import torch  # noqa: PLC0415 - see the module's docstring
-
-        if device.type == "cuda":
-            torch.cuda.empty_cache()
-
-    def code_files(self) -> dict[str, Path]:
-        """Return those of the folder output below the current one."""
-        return _codes_below(_plain_output(), "")
-
-    def new_code_file(self, prefix: str) -> Path:
-        """Return prefix_00001_.dva, or with the next free number, in the folder output below the current one."""
-        folder = _plain_output()
-        stem = (folder / prefix).resolve()
-        if not prefix or not stem.is_relative_to(folder) or stem == folder:
-            raise UsageError(f"the prefix {prefix!r} leads outside {folder}; use a name such as 'clips/shot'")
-        stem.parent.mkdir(parents=True, exist_ok=True)
-        ours = [path.stem for path in stem.parent.glob(f"*{CODE_SUFFIX}") if path.stem.startswith(stem.name + "_")]
-        taken = [name[len(stem.name) + 1 :].rstrip("_") for name in ours]
-        number = max((int(text) for text in taken if text.isdecimal()), default=0) + 1
-        return stem.with_name(f"{stem.name}_{number:05}_{CODE_SUFFIX}")
-
-    def video(self, source: FrameSource) -> FrameSource:
-        """Return the clip itself."""
-        return source
-
-    def video_source(self, video: FrameSource) -> FrameSource:
-        """Return the clip itself."""
-        return video
-
-    def withheld(self, reason: str) -> None:
-        """Return None."""
 
 
 class ComfyHost:
@@ -144,18 +119,36 @@ class ComfyHost:
         return (Path(folder_paths.models_dir) / "dva",)
 
     def on_progress(self) -> OnProgress:
-        """Return a callback that moves the bar of the node that is running.
+        """Return a callback that moves the bar of the node that is running and now and then shows the picture so far.
 
         It raises ComfyUI's own interruption when the user presses Cancel, which must reach ComfyUI as it is.
         """
+        from .preview import preview_of  # noqa: PLC0415 - listing packs needs no pictures
+
         bar = _comfy("comfy.utils").ProgressBar(1)
         stop_if_asked = _comfy("comfy.model_management").throw_exception_if_processing_interrupted
+        shown_at = -PREVIEW_EVERY
 
         def show(progress: Progress) -> None:
+            nonlocal shown_at
             stop_if_asked()
-            bar.update_absolute(progress.done, progress.total)
+            if progress.preview is None or monotonic() - shown_at < PREVIEW_EVERY:
+                bar.update_absolute(progress.done, progress.total)
+            else:
+                shown_at = monotonic()
+                bar.update_absolute(progress.done, progress.total, preview_of(progress.preview()))
 
         return show
+
+    def make_room(self, size: int, device: torch.device) -> None:
+        """Have ComfyUI unload models that it keeps, if it must."""
+        management = _comfy("comfy.model_management")
+        management.free_memory(size + management.minimum_inference_memory(), device)
+
+    def give_back(self, device: torch.device) -> None:
+        """Empty torch's cache as ComfyUI does."""
+        del device  # ComfyUI knows one
+        _comfy("comfy.model_management").soft_empty_cache()
 
     def free_memory(self, device: torch.device) -> None:
         """Have ComfyUI unload the models of other nodes from the device."""
@@ -166,17 +159,30 @@ class ComfyHost:
     def code_files(self) -> dict[str, Path]:
         """Return those in ComfyUI's input folder, and those in its output folder, marked as ComfyUI marks them."""
         folder_paths = _comfy("folder_paths")
-        inputs = _codes_below(Path(folder_paths.get_input_directory()), "")
-        return inputs | _codes_below(Path(folder_paths.get_output_directory()), " [output]")
+        inputs = codes_below(Path(folder_paths.get_input_directory()), "")
+        return inputs | codes_below(Path(folder_paths.get_output_directory()), " [output]")
 
-    def new_code_file(self, prefix: str) -> Path:
+    def new_output_file(self, prefix: str, suffix: str) -> Path:
         """Return the next free name in ComfyUI's output folder, counted as ComfyUI counts its pictures."""
         folder_paths = _comfy("folder_paths")
         root = Path(folder_paths.get_output_directory()).resolve()
         if not prefix or not (root / prefix).resolve().is_relative_to(root):
             raise UsageError(f"the prefix {prefix!r} leads outside ComfyUI's output folder; use one as 'dva/shot'")
         folder, name, counter, _, _ = folder_paths.get_save_image_path(prefix, str(root))
-        return Path(folder) / f"{name}_{counter:05}_{CODE_SUFFIX}"
+        return Path(folder) / f"{name}_{counter:05}_{suffix}"
+
+    def shown_file(self, path: Path) -> dict[str, Any]:
+        """Return its name, and where a browser can play it the answer of ComfyUI's own Save Video."""
+        named: dict[str, Any] = {"text": [str(path)]}
+        if path.suffix not in PLAYED_BY_BROWSERS:
+            return named
+        place = path.relative_to(Path(_comfy("folder_paths").get_output_directory()).resolve())
+        shown = {"filename": place.name, "subfolder": place.parent.as_posix().removeprefix("."), "type": "output"}
+        return {"images": [shown], "animated": (True,), **named}
+
+    def temp_folder(self) -> Path:
+        """Return ComfyUI's, which it empties when it starts and ends."""
+        return Path(_comfy("folder_paths").get_temp_directory())
 
     def video(self, source: FrameSource) -> Any:  # noqa: ANN401 - ComfyUI's modules come without types
         """Return a VIDEO that streams when it is saved."""
@@ -195,8 +201,24 @@ class ComfyHost:
         return _comfy("comfy_execution.graph_utils").ExecutionBlocker(reason)
 
 
+_hosts: list[Host] = []
+"""Those that hosted_by has put in place; the last one counts, in every thread."""
+
+
+@contextmanager
+def hosted_by(host: Host) -> Generator[None, None, None]:
+    """Let nodes that run inside meet this host."""
+    _hosts.append(host)
+    try:
+        yield
+    finally:
+        _hosts.pop()
+
+
 def current_host() -> Host:
     """Return the host we run in."""
+    if _hosts:
+        return _hosts[-1]
     return ComfyHost() if "comfy.model_management" in sys.modules else PlainHost()
 
 
@@ -225,6 +247,18 @@ def choose_device(name: DeviceName = "auto") -> torch.device:
     return torch.device(name)
 
 
+@contextmanager
+def borrowed_device(size: int) -> Generator[torch.device, None, None]:
+    """Let the host make room for so many bytes of networks on its device, and have it back at the end."""
+    host = current_host()
+    device = host.device()
+    host.make_room(size, device)
+    try:
+        yield device
+    finally:
+        host.give_back(device)
+
+
 class TakesChunks(Protocol):
     """Something that sends several frames through a network together."""
 
@@ -249,14 +283,6 @@ def with_less_memory(taker: TakesChunks, work: Callable[[], Result]) -> Result:
         # Outside the handler: the error holds on to every tensor of the attempt.
         taker.chunk //= 2
         current_host().free_memory(taker.device)
-
-
-def _codes_below(folder: Path, mark: str) -> dict[str, Path]:
-    return {path.relative_to(folder).as_posix() + mark: path for path in sorted(folder.rglob(f"*{CODE_SUFFIX}"))}
-
-
-def _plain_output() -> Path:
-    return (Path.cwd() / "output").resolve()
 
 
 def _comfy(module: str) -> Any:  # noqa: ANN401 - ComfyUI's modules come without types

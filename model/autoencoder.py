@@ -17,11 +17,14 @@ from .errors import UsageError
 from .packs.pack import Networks, Pack
 from .parts import Decoded, DecodedRows, Encoded, Perceived, mean_identity
 from .predictor import Precision, fast_at, multiplying_in, predictor, within_range
-from .samplers import PATHS, PredictEps, Solver, guided, solver_named
+from .samplers import PATHS, PredictEps, Solver, guided, solver_named, x0_from_eps
 from .schedule import TRAIN_STEPS
 from .twins import Twins
 from .types import FaceTrack, OnProgress, Progress, ignore_progress
 
+Preview = Callable[[], Tensor]
+Look = Callable[[Preview | None], None]
+"""Called before each evaluation of the network with what makes a picture, if there is one yet."""
 CHUNK = 16
 """Most frames that go through the network together."""
 CHUNK_PIXELS = 2**18
@@ -109,9 +112,9 @@ class Autoencoder:
         levels = path.levels(self.pack.spec.schedule, code.steps, code.start)
         twins = Twins.among(np.flatnonzero(code.track.usable()), code.crops)
         for done, rows in self._chunks(twins.firsts, begin):
-            look = partial(on_progress, Progress("encode", done, len(twins.firsts)))
+            look = partial(_tell, on_progress, Progress("encode", done, len(twins.firsts)))
             x0 = self._signed(code.crops[rows])
-            predict = _watched(self.predictor(code.z_id.expand(len(rows), -1), code.z_lnd[rows]), look)
+            predict = self._watched(self.predictor(code.z_id.expand(len(rows), -1), code.z_lnd[rows]), look)
             noise = path.encode(x0, levels, predict).half()
             residual = (x0 - path.decode(noise.float(), levels, predict)).half()
             members, source = twins.of(done, len(rows))
@@ -144,7 +147,7 @@ class Autoencoder:
         strengths = [torch.from_numpy(edit.strength)[:, None] for edit in code.edits]
         twins = Twins.among(edited, code.crops, code.parsing, code.noise, code.residual, code.z_lnd, *strengths)
         for done, rows in self._chunks(twins.firsts, begin):
-            look = partial(on_progress, Progress("decode", done, len(twins.firsts)))
+            look = partial(_tell, on_progress, Progress("decode", done, len(twins.firsts)))
             x0 = self._decode_rows(code, rows, look) + self._moved(code.residual[rows])
             crops = code.crops[rows].float() / 255
             difference = ((x0.cpu() + 1) / 2).clamp(0, 1) - crops
@@ -188,7 +191,7 @@ class Autoencoder:
         z_face = self.networks.face_code(z_id.to(self.device), z_lnd.to(self.device))
         return predictor(self._unet, z_face, self._alpha_bar)
 
-    def _decode_rows(self, code: ClipCode, rows: np.ndarray, look: Callable[[], None] = lambda: None) -> Tensor:
+    def _decode_rows(self, code: ClipCode, rows: np.ndarray, look: Look = lambda _: None) -> Tensor:
         """[n, 3, S, S] signed: the crops that noise, motion and the edited identity decode to."""
         path = PATHS[solver_named(code.solver)]
         levels = path.levels(self.pack.spec.schedule, code.steps, code.start)
@@ -199,7 +202,7 @@ class Autoencoder:
             edited = self.predictor(z_id, code.z_lnd[rows])
             predict = guided(edited, predict, code.guidance) if code.guidance else edited
             predict = within_range(predict, self._alpha_bar)
-        return path.decode(self._moved(code.noise[rows]), levels, _watched(predict, look))
+        return path.decode(self._moved(code.noise[rows]), levels, self._watched(predict, look))
 
     def _region(self, code: ClipCode, rows: np.ndarray, x0: Tensor) -> Tensor:
         """[n, S, S] bool: the region that the code may change, in the source's crops or in the edited ones."""
@@ -223,19 +226,34 @@ class Autoencoder:
         for first in range(begin, len(rows), self.chunk):
             yield first, rows[first : first + self.chunk]
 
+    def _watched(self, predict: PredictEps, look: Look) -> PredictEps:
+        """Call `look` before every prediction, so that whoever wants us to stop waits for one evaluation and no longer.
+
+        It is given what makes a picture of the first row, as the prediction before implied it.
+        """
+        preview: Preview | None = None
+
+        def watched(x: Tensor, t: int) -> Tensor:
+            nonlocal preview
+            look(preview)
+            eps = predict(x, t)
+            preview = partial(_implied, x[0], eps[0], float(self._alpha_bar[t]))
+            return eps
+
+        return watched
+
     @staticmethod
     def _laid_out(x: Tensor) -> Tensor:
         return x.contiguous(memory_format=torch.channels_last)
 
 
-def _watched(predict: PredictEps, look: Callable[[], None]) -> PredictEps:
-    """Call `look` before every prediction, so that whoever wants us to stop waits for one evaluation and no longer."""
+def _implied(x: Tensor, eps: Tensor, alpha_bar: float) -> Tensor:
+    """[3, S, S] in [0, 1]: the clean picture that one row of x and eps imply."""
+    return ((x0_from_eps(x, eps, alpha_bar) + 1) / 2).clamp(0, 1).cpu()
 
-    def watched(x: Tensor, t: int) -> Tensor:
-        look()
-        return predict(x, t)
 
-    return watched
+def _tell(on_progress: OnProgress, progress: Progress, preview: Preview | None) -> None:
+    on_progress(replace(progress, preview=preview))
 
 
 def check_steps(steps: int) -> None:

@@ -7,10 +7,13 @@ centre of the top-left pixel at (0, 0).
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 FloatArray = NDArray[np.floating]
 ByteArray = NDArray[np.uint8]
@@ -30,6 +33,8 @@ class Progress:
     stage: str
     done: int
     total: int
+    preview: "Callable[[], Tensor] | None" = None
+    """Makes a picture of the work as it stands, [3, H, W] in [0, 1]; called only where it is shown, and at once."""
 
 
 OnProgress = Callable[[Progress], None]

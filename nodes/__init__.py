@@ -6,13 +6,17 @@ The ids, and the names, order, types and defaults of the inputs, are permanent: 
 
 from .align_faces import AlignFaces
 from .decode import Decode
+from .demo_clip import DemoClip
 from .edit_by_attribute import EditByAttribute
 from .encode_video import EncodeVideo
 from .load_clip_code import LoadClipCode
 from .load_model import LoadModel
 from .paste_back import PasteBack
 from .save_clip_code import SaveClipCode
+from .save_video import SaveVideo
+from .swap_features import SwapFeatures
 from .track_mask import TrackMask
+from .track_preview import TrackPreview
 
 NODE_CLASS_MAPPINGS: dict[str, type] = {
     "DVA_LoadModel": LoadModel,
@@ -24,6 +28,10 @@ NODE_CLASS_MAPPINGS: dict[str, type] = {
     "DVA_PasteBack": PasteBack,
     "DVA_LoadClipCode": LoadClipCode,
     "DVA_SaveClipCode": SaveClipCode,
+    "DVA_DemoClip": DemoClip,
+    "DVA_SwapFeatures": SwapFeatures,
+    "DVA_SaveVideo": SaveVideo,
+    "DVA_TrackPreview": TrackPreview,
 }
 NODE_DISPLAY_NAME_MAPPINGS: dict[str, str] = {
     "DVA_LoadModel": "Load DVA Model",
@@ -35,4 +43,8 @@ NODE_DISPLAY_NAME_MAPPINGS: dict[str, str] = {
     "DVA_PasteBack": "Paste Back",
     "DVA_LoadClipCode": "Load Clip Code",
     "DVA_SaveClipCode": "Save Clip Code",
+    "DVA_DemoClip": "Demo Clip",
+    "DVA_SwapFeatures": "Swap Features",
+    "DVA_SaveVideo": "Save Video (DVA)",
+    "DVA_TrackPreview": "Track Preview",
 }

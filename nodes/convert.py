@@ -1,5 +1,6 @@
 """Between ComfyUI's tensors and ours. IMAGE is [T, H, W, 3] and MASK [T, H, W], float32 in [0, 1]."""
 
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,11 +13,17 @@ from ..dva_plugin.host import current_host
 from ..model.autoencoder import Decoded
 from ..model.code import ClipCode
 from ..model.errors import InputError, ModelFilesError
+from ..model.faces.occlusion import Occlusion, painted_occlusion
 from ..model.packs.pack import Pack
-from ..model.types import FRAME_STATUS, FaceTrack, FloatArray, Progress
-from ..model.video import ArraySource, FrameSource
+from ..model.types import ByteArray, FloatArray, Progress
+from ..model.video import ArraySource, FrameSource, VideoWriter
+from ..model.video.audio import check_audio
+from ..model.video.encoding import CODECS_OF_SUFFIX, Codec
 from ..model.video.formats import FLOAT_RGB
 from .sockets import Clip, Track
+
+PICTURES = "%05d.png"
+"""How the pictures in a folder are called."""
 
 
 def source_of(frames: Clip, frame_rate: Fraction) -> FrameSource:
@@ -59,6 +66,27 @@ def images_of(source: FrameSource) -> Tensor:
     return torch.from_numpy(images)
 
 
+def suffix_for(codec: Codec, clip: FrameSource) -> str:
+    """The suffix of a file that holds this codec and the clip's sound; empty for a folder of pictures."""
+    if codec in ("png8", "png16"):
+        return ""
+    first, *others = (suffix for suffix, codecs in CODECS_OF_SUFFIX.items() if codec in codecs)
+    for suffix in (first, *others):
+        with suppress(InputError):
+            check_audio(Path(f"clip{suffix}"), clip, codec)
+            return suffix
+    return first
+
+
+def write_frames(path: Path, clip: FrameSource, codec: Codec) -> None:
+    """Write a clip frame by frame, with the host's bar; path: a file, or the folder of pictures that it becomes."""
+    on_progress = current_host().on_progress()
+    with VideoWriter(path if path.suffix else path / PICTURES, clip, codec) as writer:
+        for i, frame in enumerate(clip):
+            writer.write(frame)
+            on_progress(Progress("write", i + 1, clip.frame_count))
+
+
 def image_of_crops(crops: Tensor) -> Tensor:
     """IMAGE of crops [T, 3, S, S] uint8. There is no other way from crops to an IMAGE, so that equals stay equal."""
     return crops.movedim(1, -1).float() / 255
@@ -94,15 +122,18 @@ def masks_of(mask: Tensor, frames: int, side: int) -> NDArray[np.float32]:
     return mask.detach().cpu().float().clamp(0, 1).expand(frames, -1, -1).numpy()
 
 
-def track_report(track: FaceTrack) -> str:
-    """What became of every frame, in words."""
-    from ..model.metrics.flags import ranges  # noqa: PLC0415 - measuring is not needed to load the nodes
+def occlusion_of(mask: Tensor | None, source: FrameSource) -> Occlusion | None:
+    """A MASK as large as the frames, if there is one; InputError where it does not fit them."""
+    return None if mask is None else painted_occlusion(mask.detach().cpu().float().numpy(), source)
 
-    lines = [f"{int(track.usable().sum())} of {len(track)} frames have a face"]
-    for status, meaning in (("interpolated", "filled in between neighbours"), ("missing", "without a face")):
-        found = np.flatnonzero(track.status == FRAME_STATUS.index(status)).tolist()
-        lines += [f"{meaning}: {ranges(found)}"] if found else []
-    return "\n".join(lines)
+
+def photo_of(image: Tensor | None) -> ByteArray | None:
+    """[H, W, 3] uint8 of an IMAGE that holds one picture, if there is one; InputError for more and for other kinds."""
+    if image is None:
+        return None
+    if image.ndim != 4 or image.shape[0] != 1 or image.shape[-1] != 3:
+        raise InputError(f"reference must be an IMAGE of one RGB picture [1, H, W, 3], not {list(image.shape)}")
+    return (image[0].clamp(0, 1) * 255).round().byte().cpu().numpy()
 
 
 def check_same_pack(pack: Pack, track: Track) -> None:

@@ -3,9 +3,9 @@
 from torch import Tensor
 
 from ..dva_plugin.host import current_host, with_less_memory
-from ..model.autoencoder import Autoencoder
 from ..model.code import ClipCode
 from ..model.packs.pack import Pack
+from .at_work import at_work
 from .convert import image_of_decoded
 from .sockets import CATEGORY, CODE_INPUT, MODEL_INPUT, Inputs
 
@@ -30,7 +30,7 @@ class Decode:
 
     def decode(self, model: Pack, code: ClipCode) -> tuple[Tensor, Tensor]:
         """Apply all edits at once."""
-        host = current_host()
-        autoencoder, on_progress = Autoencoder(model, host.device()), host.on_progress()
-        decoded = with_less_memory(autoencoder, lambda: autoencoder.decode(code, on_progress))
+        on_progress = current_host().on_progress()
+        with at_work(model) as autoencoder:
+            decoded = with_less_memory(autoencoder, lambda: autoencoder.decode(code, on_progress))
         return image_of_decoded(code, decoded), decoded.mask.float()

@@ -1,21 +1,19 @@
 """Edit Identity by Attribute."""
 
+from typing import Any
+
 from ..dva_plugin.home import installed_packs, pack_facts
 from ..model.code import ClipCode
 from ..model.editing.attribute import MAX_STRENGTH, attribute_edit
-from ..model.editing.curve import curve_values, parse_keyframes
 from ..model.errors import ModelFilesError
 from ..model.packs.pack import Pack
-from .sockets import CATEGORY, CODE, CODE_INPUT, MODEL_INPUT, Inputs
+from .lists import each_run, strengths
+from .sockets import CATEGORY, CODE, CODE_INPUT, CURVE_INPUT, KEYFRAMES_INPUT, MODEL_INPUT, Inputs
 
 DEFAULT_ATTRIBUTE = "Eyeglasses"
 ATTRIBUTE_TIP = "What to change. The list holds the attributes of all installed packs; the loaded pack must know it."
 STRENGTH_TIP = (
     f"How far, -{MAX_STRENGTH:g} to {MAX_STRENGTH:g}: 1 adds the attribute, -1 takes it away, 0 edits nothing."
-)
-KEYFRAMES_TIP = (
-    "Empty for the same strength throughout. Or pairs of frame:value, frames counted from 0, such as '0:0, 48:1': the "
-    "strength is multiplied by the value, with straight lines between the pairs and constant outside them."
 )
 
 
@@ -28,6 +26,8 @@ class EditByAttribute:
     RETURN_NAMES = ("code",)
     OUTPUT_TOOLTIPS = ("The code with one more edit.",)
     FUNCTION = "edit"
+    INPUT_IS_LIST = True
+    OUTPUT_IS_LIST = (True,)
 
     @classmethod
     def INPUT_TYPES(cls) -> Inputs:  # noqa: N802 - ComfyUI's name
@@ -39,15 +39,30 @@ class EditByAttribute:
                 "code": CODE_INPUT,
                 "attribute": (known_attributes(), {"default": DEFAULT_ATTRIBUTE, "tooltip": ATTRIBUTE_TIP}),
                 "strength": ("FLOAT", strength),
-                "keyframes": ("STRING", {"default": "", "multiline": False, "tooltip": KEYFRAMES_TIP}),
-            }
+                "keyframes": KEYFRAMES_INPUT,
+            },
+            "optional": {"curve": CURVE_INPUT},
         }
 
-    def edit(self, model: Pack, code: ClipCode, attribute: str, strength: float, keyframes: str) -> tuple[ClipCode]:
+    def edit(
+        self,
+        model: list[Pack],
+        code: list[ClipCode],
+        attribute: list[str],
+        strength: list[float],
+        keyframes: list[str],
+        curve: list[Any] | None = None,
+    ) -> tuple[list[ClipCode]]:
         """Append the edit; nothing is computed yet."""
-        code.check_pack(model)
-        curve = strength * curve_values(parse_keyframes(keyframes), len(code))
-        return (code.with_edit(attribute_edit(model, attribute, curve, len(code))),)
+        runs = each_run(model, code, attribute, strength, keyframes)
+        return ([_edited(*given, curve=curve) for given in runs],)
+
+
+def _edited(
+    model: Pack, code: ClipCode, attribute: str, strength: float, keyframes: str, curve: list[Any] | None
+) -> ClipCode:
+    code.check_pack(model)
+    return code.with_edit(attribute_edit(model, attribute, strengths(strength, keyframes, curve, len(code)), len(code)))
 
 
 def known_attributes() -> list[str]:

@@ -1,11 +1,11 @@
 """Encode Video."""
 
 from ..dva_plugin.host import current_host, with_less_memory
-from ..model.autoencoder import Autoencoder
 from ..model.code import ClipCode, SourceFacts
 from ..model.faces.clip import aligned_crops
 from ..model.packs.pack import Pack
 from ..model.schedule import TRAIN_STEPS
+from .at_work import at_work
 from .convert import check_same_pack, source_of
 from .sockets import CATEGORY, CODE, FRAMES_INPUT, MODEL_INPUT, TRACK_INPUT, Clip, Inputs, Track
 
@@ -32,11 +32,12 @@ class EncodeVideo:
     def encode(self, model: Pack, track: Track, frames: Clip, steps: int) -> tuple[ClipCode]:
         """Cut the crops once more, and encode them."""
         check_same_pack(model, track)
-        host, face = current_host(), track.face
-        source, on_progress = source_of(frames, face.frame_rate), host.on_progress()
+        face, on_progress = track.face, current_host().on_progress()
+        source = source_of(frames, face.frame_rate)
         crops = aligned_crops(source, face, model.spec.resolution, on_progress)
-        autoencoder, facts = Autoencoder(model, host.device()), SourceFacts.of(source)
-        code = with_less_memory(
-            autoencoder, lambda: autoencoder.encode(crops, face, facts, steps or None, on_progress=on_progress)
-        )
+        facts = SourceFacts.of(source)
+        with at_work(model) as networks:
+            code = with_less_memory(
+                networks, lambda: networks.encode(crops, face, facts, steps or None, on_progress=on_progress)
+            )
         return (code,)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ..dva_plugin.host import current_host
+from ..dva_plugin.host import CODE_SUFFIX, current_host
 from ..model.code import ClipCode, save_code
 from .sockets import CATEGORY, CODE_INPUT, Inputs
 
@@ -26,6 +26,6 @@ class SaveClipCode:
 
     def save(self, code: ClipCode, filename_prefix: str) -> dict[str, Any]:
         """Write under the next free number."""
-        path = current_host().new_code_file(filename_prefix)
+        path = current_host().new_output_file(filename_prefix, CODE_SUFFIX)
         save_code(code, path)
         return {"ui": {"text": [str(path)]}, "result": ()}

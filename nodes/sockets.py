@@ -41,3 +41,31 @@ FRAMES_INPUT = (
         "frame by frame. Wire the same clip into every node of the chain."
     },
 )
+RATE_INPUT = (
+    "FLOAT",
+    {
+        "default": 24.0,
+        "min": 1.0,
+        "max": 240.0,
+        "step": 0.001,
+        "tooltip": "Frames a second of an IMAGE batch, 1 to 240, by which seconds are counted; a VIDEO brings its own.",
+    },
+)
+KEYFRAMES_INPUT = (
+    "STRING",
+    {
+        "default": "",
+        "multiline": False,
+        "tooltip": "Empty for the same strength throughout. Or pairs of frame:value, frames counted from 0, such as "
+        "'0:0, 48:1': the strength is multiplied by the value, with straight lines between the pairs and constant "
+        "outside them.",
+    },
+)
+CURVE_INPUT = (
+    "FLOAT",
+    {
+        "forceInput": True,
+        "tooltip": "A list of numbers, one a frame (or one for all), by which the strength is multiplied, -10 to 10; "
+        "from any node that makes such lists.",
+    },
+)

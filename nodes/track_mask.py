@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from ..dva_plugin.host import current_host, with_less_memory
-from ..model.autoencoder import Autoencoder
 from ..model.encoders.parser import region_mask
 from ..model.faces.clip import aligned_crops, frame_masks
 from ..model.types import Region
+from .at_work import at_work
 from .convert import source_of
 from .sockets import CATEGORY, FRAMES_INPUT, TRACK_INPUT, Clip, Inputs, Track
 
@@ -35,10 +35,10 @@ class TrackMask:
 
     def mask(self, track: Track, frames: Clip, region: Region) -> tuple[Tensor]:
         """Parse the aligned crops, and lay the region where the crops lie."""
-        host, spec, face = current_host(), track.pack.spec, track.face
-        on_progress = host.on_progress()
+        spec, face, on_progress = track.pack.spec, track.face, current_host().on_progress()
         crops = aligned_crops(source_of(frames, face.frame_rate), face, spec.resolution, on_progress)
-        autoencoder, usable = Autoencoder(track.pack, host.device()), np.flatnonzero(face.usable())
-        seen = with_less_memory(autoencoder, lambda: autoencoder.perceive(crops, usable, on_progress))
+        usable = np.flatnonzero(face.usable())
+        with at_work(track.pack) as networks:
+            seen = with_less_memory(networks, lambda: networks.perceive(crops, usable, on_progress))
         masks = region_mask(seen.parsing, spec.parser_classes, region).numpy()
         return (torch.from_numpy(frame_masks(face, masks)),)

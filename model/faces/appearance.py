@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -61,6 +60,8 @@ def _crop(image: ByteArray, quad: FloatArray, side: int) -> ByteArray:
 
 def _colours(crop: ByteArray) -> NDArray[np.float64]:
     """Square root of the histogram of the crop's inscribed circle, so that corners with background do not count."""
+    import cv2  # noqa: PLC0415 - heavy
+
     inside = cv2.circle(np.zeros((SIDE, SIDE), np.uint8), (SIDE // 2, SIDE // 2), SIDE // 2 - 2, 1, -1)
     codes = cv2.cvtColor(crop, cv2.COLOR_RGB2LAB)
     counts = cv2.calcHist([codes], [0, 1, 2], inside, list(BINS), [0, 256, *COLOUR_RANGE, *COLOUR_RANGE])

@@ -2,7 +2,6 @@
 
 from collections import deque
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -66,6 +65,8 @@ class CutFinder:
 
 def _cells(image: ByteArray) -> NDArray[np.float32]:
     """Mean colours [ROWS, COLUMNS, 3] of the picture's cells."""
+    import cv2  # noqa: PLC0415 - heavy
+
     step = max(1, min(image.shape[0] // (8 * ROWS), image.shape[1] // (8 * COLUMNS)))
     sparse = np.ascontiguousarray(image[::step, ::step])
     return cv2.resize(sparse, (COLUMNS, ROWS), interpolation=cv2.INTER_AREA).astype(np.float32)

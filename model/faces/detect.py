@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -154,6 +153,8 @@ class FaceDetector:
         return Detection(np.concatenate([middle - half, middle + half]), found, float(scores[:, 1].mean()))
 
     def _look(self, image: ByteArray, long_side: int) -> list[Detection]:
+        import cv2  # noqa: PLC0415 - heavy
+
         scale = max(1.0, max(image.shape[:2]) / long_side)
         size = [round(side / scale) for side in image.shape[:2]]
         if min(size) < SMALLEST_FACE:

@@ -7,7 +7,6 @@ follows them back through the frames since the last search, so that nobody begin
 from collections import deque
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from ..metrics.recognise import Recogniser
 from ..types import ByteArray, FloatArray
@@ -166,6 +165,8 @@ def _is_same(face: Detection, place: FloatArray, side: float) -> bool:
 
 def _match(tracklets: list[Tracklet], found: list[Detection]) -> list[tuple[Tracklet, Detection]]:
     """Pair tracklets with the faces that lie where they should be, so that the distances' sum is least."""
+    from scipy.optimize import linear_sum_assignment  # noqa: PLC0415 - heavy
+
     if not tracklets or not found:
         return []
     apart = np.empty((len(tracklets), len(found)))

@@ -8,7 +8,6 @@ from typing import Any, Literal
 import numpy as np
 
 from ..errors import InputError, UsageError
-from ..metrics.flags import ranges
 from ..types import FRAME_STATUS, ByteArray, FaceTrack, FloatArray, FrameStatus
 
 GapKind = Literal["interpolate", "hold", "original", "stop"]
@@ -79,6 +78,8 @@ def _bridge(landmarks: FloatArray, before: int, after: int) -> None:
 
 
 def _stop_at(frames: list[int], count: int) -> None:
+    from ..metrics.flags import ranges  # noqa: PLC0415 - heavy
+
     if frames:
         raise InputError(
             f"the face was not detected in {len(frames)} of {count} frames: {_shortened(ranges(frames))}; "
@@ -111,6 +112,8 @@ class GapReport:
 
     def text(self) -> str:
         """One line on the detected frames, then one for each thing that was done to others."""
+        from ..metrics.flags import ranges  # noqa: PLC0415 - heavy
+
         undetected = sum(span.last - span.first + 1 for span in self.spans)
         lines = [f"the face was detected in {self.frame_count - undetected} of {self.frame_count} frames"]
         for done, words in _WORDS.items():

@@ -8,7 +8,6 @@ a cut little is left but identity. Two faces in one frame are two people, whatev
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from ..types import FloatArray
 from .appearance import Appearance, cosine
@@ -69,6 +68,8 @@ class _Linker:
 
     def move_on(self, chains: list[Chain]) -> list[Chain]:
         """Join pieces of a shot across short gaps, all at once: who crosses whom is decided for both together."""
+        from scipy.optimize import linear_sum_assignment  # noqa: PLC0415 - heavy
+
         if not chains:
             return []
         chains = sorted(chains, key=lambda chain: chain.tracklets[0].start)

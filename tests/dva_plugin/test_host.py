@@ -7,7 +7,7 @@ from types import ModuleType, SimpleNamespace
 import pytest
 import torch
 
-from dva.dva_plugin import home
+from dva.dva_plugin import home, host
 from dva.dva_plugin.host import ComfyHost, PlainHost, choose_device, current_host
 from dva.model.errors import DeviceError
 from dva.model.types import Progress
@@ -69,6 +69,28 @@ def test_auto_takes_the_best_device_there_is(
 def test_comfyui_chooses_the_device(comfyui: SimpleNamespace) -> None:
     assert isinstance(current_host(), ComfyHost)
     assert choose_device("auto") == torch.device("meta")
+
+
+def test_comfyui_shows_a_picture_of_the_work_now_and_then(
+    comfyui: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter([10.0, 10.0, 10.2, 10.6, 10.6])
+    monkeypatch.setattr(host, "monotonic", lambda: next(clock))
+    made: list[int] = []
+
+    def picture() -> torch.Tensor:
+        made.append(1)
+        return torch.stack([torch.ones(16, 8), torch.zeros(16, 8), torch.full((16, 8), 2.0)])
+
+    on_progress = current_host().on_progress()
+    for done in range(3):
+        on_progress(Progress("decode", done, 3, picture))
+    on_progress(Progress("decode", 3, 3))
+    assert [len(step) for step in comfyui.bars] == [3, 2, 3, 2]
+    assert len(made) == 2  # a picture that nobody sees is not made
+    kind, image, most = comfyui.bars[0][2]
+    assert (kind, most, image.size) == ("JPEG", 512, (128, 256))
+    assert image.getpixel((64, 128)) == (255, 0, 255)
 
 
 def test_cancelling_in_comfyui_stops_long_work_with_its_own_exception(comfyui: SimpleNamespace) -> None:

@@ -31,8 +31,11 @@ class GraphRunner:
                 for name, value in graph[node]["inputs"].items()
             }
             instance = self._instances.setdefault(node, kind())
+            if getattr(kind, "INPUT_IS_LIST", False):  # lists of one item, here as everywhere
+                inputs = {name: [value] for name, value in inputs.items()}
             made = getattr(instance, kind.FUNCTION)(**inputs)
-            self._kept[key] = made.get("result", ()) if isinstance(made, dict) else made
+            made = made.get("result", ()) if isinstance(made, dict) else made
+            self._kept[key] = tuple(one for (one,) in made) if hasattr(kind, "OUTPUT_IS_LIST") else made
             self.executed.append(graph[node]["class_type"])
         return self._kept[key]
 

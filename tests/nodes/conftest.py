@@ -56,14 +56,15 @@ class Chain:
     def encode(self, track):
         return self.node("EncodeVideo")(self.model, track, self.frames, 4)[0]
 
-    def edit(self, code, strength: float = 1.0, keyframes: str = ""):
-        return self.node("EditByAttribute")(self.model, code, "Eyeglasses", strength, keyframes)[0]
+    def edit(self, code, strength: float = 1.0, keyframes: str = "", **more: object):
+        """Everything as a list, as this node gets it from ComfyUI."""
+        return self.node("EditByAttribute")([self.model], [code], ["Eyeglasses"], [strength], [keyframes], **more)[0][0]
 
     def decode(self, code):
         return self.node("Decode")(self.model, code)
 
-    def paste(self, track, crops, mask, feather: float = 0.08):
-        return self.node("PasteBack")(self.frames, track, crops, mask, feather)
+    def paste(self, track, crops, mask, feather: float = 0.08, **more: object):
+        return self.node("PasteBack")(self.frames, track, crops, mask, feather, **more)
 
 
 @pytest.fixture(autouse=True)

@@ -64,7 +64,7 @@ def test_crops_and_mask_stand_one_to_one_with_the_frames(chain):
     assert crops.shape == (FRAMES, SIDE, SIDE, 3)
     assert crops.flatten(1).any(1).tolist() == [i != MISSING for i in range(FRAMES)]
     assert "5 of 6" in report
-    assert f"without a face: {MISSING}" in report
+    assert f"passed through as they are: {MISSING}" in report
     edited, mask = chain.decode(chain.edit(chain.encode(track)))
     assert edited.shape == crops.shape
     assert mask.shape == crops.shape[:3]
@@ -81,6 +81,49 @@ def test_keyframes_leave_the_frames_of_strength_0_alone(chain, images):
     assert changed == [False, False, True, True, True, False]
     constant, _ = chain.decode(chain.edit(chain.encode(track), 0.8))
     torch.testing.assert_close(crops[4], constant[4])
+
+
+@pytest.mark.parametrize("wrap", [list, lambda curve: [curve], lambda curve: [torch.tensor(curve)]])
+def test_a_curve_is_taken_whole(chain, wrap) -> None:
+    """It comes as a list of items, as one item that is a list, or as one tensor; keyframes multiply it."""
+    track, _, _ = chain.align()
+    code = chain.encode(track)
+    given = wrap([0.0, 0.5, 1.0, 0.5, 0.0, 0.0])
+    edited = chain.edit(code, 0.8, curve=given)
+    np.testing.assert_allclose(edited.edits[0].strength, [0, 0.4, 0.8, 0.4, 0, 0], rtol=1e-6)
+    assert edited.edited_frames().tolist() == [False, True, True, True, False, False]
+    both = chain.edit(code, 0.8, "2:1, 3:0", curve=given)
+    np.testing.assert_allclose(both.edits[0].strength, [0, 0.4, 0.8, 0, 0, 0], rtol=1e-6)
+    np.testing.assert_allclose(chain.edit(code, 0.8, curve=[0.5]).edits[0].strength, [0.4] * FRAMES, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("curve", "sentence"),
+    [
+        ([1.0] * 5, "curve holds 5 numbers for a clip of 6 frames"),
+        ([[1.0] * 7], "curve holds 7 numbers for a clip of 6 frames"),
+        ([], "curve holds 0 numbers"),
+        ([1.0, 1.0, float("nan"), 1.0, 1.0, 1.0], "finite numbers, but item 2"),
+        (["a"] * 6, "a list of numbers"),
+        ([11.0] * 6, "must lie within -10 and 10"),
+    ],
+)
+def test_a_curve_that_does_not_fit_is_refused(chain, curve, sentence) -> None:
+    code = chain.encode(chain.align()[0])
+    with pytest.raises(UsageError, match=sentence):
+        chain.edit(code, curve=curve)
+
+
+def test_a_list_of_strengths_still_gives_a_list_of_codes(chain) -> None:
+    """As ComfyUI maps every other node: the shorter lists repeat their last item."""
+    code = chain.encode(chain.align()[0])
+    edit = chain.node("EditByAttribute")
+    (codes,) = edit([chain.model], [code], ["Eyeglasses", "Gray_Hair"], [0.25, 0.5, 0.75], [""])
+    assert [(c.edits[0].name, float(c.edits[0].strength[0])) for c in codes] == [
+        ("Eyeglasses", 0.25),
+        ("Gray_Hair", 0.5),
+        ("Gray_Hair", 0.75),
+    ]
 
 
 def test_edits_chain_and_cancel(chain, images):

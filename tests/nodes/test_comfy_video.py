@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from dva.dva_plugin.host import ComfyHost
+from dva.dva_plugin.host import ComfyHost, borrowed_device
 from dva.model.errors import UsageError
 from dva.model.video import ArraySource, open_video, write_video
 from dva.nodes.convert import rate_of, source_of
@@ -51,6 +51,7 @@ def comfyui(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> SimpleNamespace:
     management.get_torch_device = lambda: torch.device("cpu")
     management.throw_exception_if_processing_interrupted = lambda: None
     management.free_memory = lambda size, device: state.freed.append((size, device))
+    management.minimum_inference_memory = lambda: 800
     management.soft_empty_cache = lambda: state.freed.append("cache")
     utils = ModuleType("comfy.utils")
     utils.ProgressBar = lambda total: SimpleNamespace(update_absolute=lambda *step: None)
@@ -127,10 +128,17 @@ def test_clip_codes_are_shown_as_comfyui_shows_files(comfyui: SimpleNamespace, t
         (tmp_path / name).touch()
     host = ComfyHost()
     assert list(host.code_files()) == ["a.dva", "dva/b.dva [output]"]
-    assert host.new_code_file("dva/clip").name == "clip_00007_.dva"
+    assert host.new_output_file("dva/clip", ".dva").name == "clip_00007_.dva"
     for prefix in ("../clip", "/etc/clip", ""):
         with pytest.raises(UsageError, match="leads outside"):
-            host.new_code_file(prefix)
+            host.new_output_file(prefix, ".dva")
+
+
+def test_room_is_made_for_what_comes_and_the_cache_emptied_behind_it(comfyui: SimpleNamespace) -> None:
+    with pytest.raises(ZeroDivisionError), borrowed_device(1000) as device:
+        assert comfyui.freed == [(1800, device)]
+        raise ZeroDivisionError
+    assert comfyui.freed[1:] == ["cache"]
 
 
 def test_a_lack_of_memory_has_other_models_unloaded(comfyui: SimpleNamespace) -> None:

@@ -1,16 +1,20 @@
 """How the nodes behave as guests: memory, interruption, the weight of their import."""
 
+import gc
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 
 import pytest
 import torch
+from tiny import SIDE
 
 from dva.dva_plugin.host import PlainHost, with_less_memory
 from dva.model.autoencoder import Autoencoder
 from dva.model.errors import Interrupted
 from dva.model.types import Progress
+from dva.nodes.at_work import at_work
 
 HEAVY = {
     "facenet_pytorch",
@@ -23,6 +27,8 @@ HEAVY = {
     "torchmetrics",
     "comfy",
 }
+LONGEST_IMPORT = 0.5
+"""Seconds that the nodes may add to the import of torch."""
 
 
 class Scarce:
@@ -58,13 +64,13 @@ def test_what_a_smaller_chunk_encodes_is_the_same(chain, monkeypatch: pytest.Mon
     """The network runs out of memory for more than two frames; the node goes on, and the code is what it would be."""
     track, _, _ = chain.align()
     whole = chain.encode(track)
-    forward, sizes = chain.model.networks.unet.predict, []
+    predict, sizes = chain.model.networks.unet.predict, []
 
-    def scarce(x: torch.Tensor, *rest: torch.Tensor) -> torch.Tensor:
+    def scarce(x: torch.Tensor, *rest: object) -> torch.Tensor:
         sizes.append(len(x))
         if len(x) > 2:
             raise torch.cuda.OutOfMemoryError
-        return forward(x, *rest)
+        return predict(x, *rest)
 
     monkeypatch.setattr(chain.model.networks.unet, "predict", scarce)
     halved = chain.encode(track)
@@ -92,11 +98,11 @@ def test_who_wants_to_stop_waits_for_one_evaluation(chain, monkeypatch: pytest.M
     """All five frames go through the network together, so that a look between chunks would come too late."""
     track, _, _ = chain.align()
     code = chain.edit(chain.encode(track))
-    forward, evaluated = chain.model.networks.unet.predict, []
+    predict, evaluated = chain.model.networks.unet.predict, []
 
-    def counted(*given: torch.Tensor) -> torch.Tensor:
-        evaluated.append(len(given[0]))
-        return forward(*given)
+    def counted(x: torch.Tensor, *rest: object) -> torch.Tensor:
+        evaluated.append(len(x))
+        return predict(x, *rest)
 
     def stop_after_the_first(progress: Progress) -> None:
         if len(evaluated) == 1:
@@ -115,9 +121,51 @@ def test_networks_stay_where_the_pack_has_them(chain) -> None:
     assert {parameter.device.type for parameter in chain.model.networks.parameters()} == {"cpu"}
 
 
-def test_registering_the_nodes_loads_nothing_that_only_some_need(tmp_path: Path) -> None:
-    script = "import dva, sys; dva.NODE_CLASS_MAPPINGS; print(*sys.modules)"
+def test_what_a_node_brought_to_the_device_is_gone_when_it_ends(chain, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even while somebody holds on to the autoencoder, as the frame of an error does."""
+    told: list[tuple[str, object]] = []
+    meta = torch.device("meta")
+    monkeypatch.setattr(PlainHost, "device", lambda self: meta)
+    monkeypatch.setattr(PlainHost, "make_room", lambda self, size, device: told.append(("room", size)))
+    monkeypatch.setattr(PlainHost, "give_back", lambda self, device: told.append(("back", device)))
+    with pytest.raises(Interrupted), at_work(chain.model) as autoencoder:
+        on_device = weakref.ref(next(autoencoder.networks.parameters()))
+        assert on_device().device == meta
+        raise Interrupted("stop")
+    gc.collect()
+    assert on_device() is None
+    weights = sum(tensor.numel() * tensor.element_size() for tensor in chain.model.networks.state_dict().values())
+    assert told == [("room", weights), ("back", meta)]
+
+
+@pytest.mark.parametrize("stage", ["encode", "decode"])
+def test_whoever_watches_sees_the_face_that_is_made(chain, monkeypatch: pytest.MonkeyPatch, stage: str) -> None:
+    """The last picture shown is nearest to the first of all crops, which is the one that is shown."""
+    seen: list[torch.Tensor] = []
+
+    def watch(progress: Progress) -> None:
+        if progress.stage == stage and progress.preview is not None:
+            seen.append(progress.preview())
+
+    track, crops, _ = chain.align()
+    code = chain.encode(track)
+    monkeypatch.setattr(PlainHost, "on_progress", lambda self: watch)
+    made = chain.decode(chain.edit(code))[0] if stage == "decode" else crops
+    if stage == "encode":
+        chain.encode(track)
+    assert seen
+    assert {tuple(picture.shape) for picture in seen} == {(3, SIDE, SIDE)}
+    assert (seen[-1].movedim(0, -1) - made[:5]).abs().mean((1, 2, 3)).argmin() == 0
+
+
+def test_registering_the_nodes_is_light(tmp_path: Path) -> None:
+    """Half a second of the processor beyond torch, and nothing that only some nodes need."""
+    script = (
+        "import sys, time, torch; begun = time.process_time(); import dva; dva.NODE_CLASS_MAPPINGS; "
+        "print(time.process_time() - begun, *sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True)
-    loaded = set(done.stdout.split())
+    seconds, *loaded = done.stdout.split()
     assert "dva.nodes.paste_back" in loaded
-    assert loaded.isdisjoint(HEAVY)
+    assert set(loaded).isdisjoint(HEAVY)
+    assert float(seconds) < LONGEST_IMPORT

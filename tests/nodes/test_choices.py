@@ -1,0 +1,111 @@
+"""Whom to follow, what to do with gaps, and what lies in front of the face."""
+
+import numpy as np
+import pytest
+import torch
+from tiny import SIDE
+from torch import Tensor
+
+from dva.model.errors import InputError, UsageError
+from dva.model.faces.strip import COLOURS
+from dva.model.types import FRAME_STATUS
+
+FRAMES, HEIGHT, WIDTH = 6, 48, 64
+GAP = (8, 9)
+
+
+@pytest.fixture
+def gapped(chain, images: Tensor):
+    """One picture throughout, so that none is a cut, without a face in a gap and at the end; 24 frames a second."""
+    holes = images[:1].repeat(20, 1, 1, 1)
+    holes[[*GAP, 19], 0, 0] = 1.0
+    return type(chain)(chain.model, holes)
+
+
+def aligned(chain, **choices: object):
+    return chain.node("AlignFaces")(chain.model, chain.frames, "largest", 0.1, 24.0, **choices)
+
+
+def statuses(track) -> list[str]:
+    return [FRAME_STATUS[status] for status in track.face.status]
+
+
+@pytest.mark.parametrize(
+    ("choices", "filled"),
+    [
+        ({}, "interpolated"),
+        ({"gaps": "hold"}, "held"),
+        ({"gaps": "original"}, "missing"),
+        ({"gaps": "interpolate", "max_gap": 0.04}, "missing"),
+    ],
+)
+def test_gaps_are_filled_as_was_chosen(gapped, choices: dict, filled: str) -> None:
+    track, crops, report = aligned(gapped, **choices)
+    assert [statuses(track)[frame] for frame in GAP] == [filled] * 2
+    assert crops[list(GAP)].any() == (filled != "missing")
+    assert "8-9" in report
+
+
+def test_a_gap_can_stop_the_graph_and_is_named(gapped) -> None:
+    with pytest.raises(InputError, match="8-9"):
+        aligned(gapped, gaps="stop")
+
+
+def test_the_strip_shows_what_each_frame_is(gapped) -> None:
+    track, _, report = aligned(gapped)
+    strip, told = gapped.node("TrackPreview")(track, gapped.frames)
+    assert told == report
+    assert (strip.shape[0], strip.shape[2:]) == (1, (1600, 3))
+    seen = {tuple(colour) for colour in (strip[0] * 255).round().byte().flatten(0, 1).unique(dim=0).tolist()}
+    assert {COLOURS["detected"], COLOURS["interpolated"], COLOURS["missing"]} <= seen
+    with pytest.raises(InputError, match="give the clip that was tracked"):
+        gapped.node("TrackPreview")(track, gapped.frames[:3])
+
+
+def test_a_person_who_is_not_there_is_refused(chain) -> None:
+    with pytest.raises(UsageError, match=r"no person 3.*only 0"):
+        chain.node("AlignFaces")(chain.model, chain.frames, "3", 0.1, 24.0)
+
+
+def test_a_reference_photo_counts_instead_of_the_choice(chain, images: Tensor) -> None:
+    track, _, _ = chain.node("AlignFaces")(chain.model, chain.frames, "3", 0.1, 24.0, reference=images[:1])
+    np.testing.assert_array_equal(track.face.quads, chain.align()[0].face.quads)
+    for wrong in (images[:2], images[:0], images[0], torch.zeros(1, 8, 8, 4)):
+        with pytest.raises(InputError, match="reference must be an IMAGE of one RGB picture"):
+            aligned(chain, reference=wrong)
+
+
+def test_what_is_in_front_of_the_face_stays(chain, images: Tensor) -> None:
+    """A mask over the full frame, one for all frames, that covers the left half."""
+    track, _, _ = chain.align()
+    crops, mask = chain.decode(chain.edit(chain.encode(track)))
+    hand = torch.zeros(1, HEIGHT, WIDTH)
+    hand[:, :, : WIDTH // 2] = 1
+    pasted, _ = chain.paste(track, crops, mask, occlusion=hand)
+    assert torch.equal(pasted[:, :, : WIDTH // 2], images[:, :, : WIDTH // 2])
+    assert (pasted[0, :, WIDTH // 2 :] != images[0, :, WIDTH // 2 :]).any()
+    each = chain.paste(track, crops, mask, occlusion=hand.expand(FRAMES, -1, -1))[0]
+    assert torch.equal(each, pasted)
+    for wrong in (hand[:, :10], hand.expand(3, -1, -1), hand[0]):
+        with pytest.raises(InputError, match="mask"):
+            chain.paste(track, crops, mask, occlusion=wrong)
+
+
+def test_a_shift_of_colour_can_be_taken_off(chain, images: Tensor) -> None:
+    """The mask is one half of the square; what is redder everywhere is then an edit's shift and no edit."""
+    track, crops, _ = chain.align()
+    redder = (crops + torch.tensor([0.2, 0.0, 0.0])).clamp(0, 1)
+    mask = torch.zeros(1, SIDE, SIDE)
+    mask[:, 4:12, 4:12] = 1
+    change = [
+        (chain.paste(track, redder, mask, detail="keep", colour_match=match)[0] - images).abs().mean()
+        for match in (False, True)
+    ]
+    assert change[1] < 0.5 * change[0]
+
+
+def test_detail_is_kept_or_replaced(chain) -> None:
+    track, _, _ = chain.align()
+    crops, mask = chain.decode(chain.edit(chain.encode(track)))
+    kept, replaced = (chain.paste(track, crops, mask, detail=detail)[0] for detail in ("keep", "replace"))
+    assert not torch.equal(kept, replaced)
