@@ -8,6 +8,7 @@ from .align_faces import AlignFaces
 from .decode import Decode
 from .demo_clip import DemoClip
 from .edit_by_attribute import EditByAttribute
+from .edit_by_text import EditByText
 from .encode_video import EncodeVideo
 from .load_clip_code import LoadClipCode
 from .load_model import LoadModel
@@ -32,6 +33,7 @@ NODE_CLASS_MAPPINGS: dict[str, type] = {
     "DVA_SwapFeatures": SwapFeatures,
     "DVA_SaveVideo": SaveVideo,
     "DVA_TrackPreview": TrackPreview,
+    "DVA_EditByText": EditByText,
 }
 NODE_DISPLAY_NAME_MAPPINGS: dict[str, str] = {
     "DVA_LoadModel": "Load DVA Model",
@@ -47,4 +49,5 @@ NODE_DISPLAY_NAME_MAPPINGS: dict[str, str] = {
     "DVA_SwapFeatures": "Swap Features",
     "DVA_SaveVideo": "Save Video (DVA)",
     "DVA_TrackPreview": "Track Preview",
+    "DVA_EditByText": "Edit Identity by Text",
 }

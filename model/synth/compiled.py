@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
+from zlib import crc32
 
 from ..errors import DvaError
 
@@ -12,11 +13,19 @@ except ImportError as error:
         "rendering synthetic faces needs numba, which is not installed: install `dva-plugin[synth]`"
     ) from error
 
+PACKAGE = __name__.removesuffix(".model.synth.compiled")
+"""What this package is called here: dva, or in ComfyUI the path of its folder."""
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 Vec3 = tuple[float, float, float]
 
 
 def compiled(function: Function) -> Function:
-    """Compile in nopython mode and keep the machine code beside the source for the next process."""
+    """Compile in nopython mode and keep the machine code beside the source for the next process.
+
+    What is kept names the modules that it was made from. So that neither ComfyUI nor the command stumbles over what the
+    other kept in the same folder, the function's name, by which it is found, is another under another package.
+    """
+    if PACKAGE != "dva":
+        function.__qualname__ += f".{crc32(PACKAGE.encode()):08x}"
     return cast("Function", numba.njit(cache=True, fastmath=True)(function))  # pyright: ignore

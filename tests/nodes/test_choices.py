@@ -1,4 +1,6 @@
-"""Whom to follow, what to do with gaps, and what lies in front of the face."""
+"""Whom to follow, what to do with gaps, what lies in front of the face, and edits by words."""
+
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -6,9 +8,12 @@ import torch
 from tiny import SIDE
 from torch import Tensor
 
-from dva.model.errors import InputError, UsageError
+from dva.dva_plugin.host import PlainHost
+from dva.model.errors import InputError, ModelFilesError, UsageError
 from dva.model.faces.strip import COLOURS
-from dva.model.types import FRAME_STATUS
+from dva.model.types import FRAME_STATUS, Progress
+from dva.nodes import edit_by_text
+from dva.nodes.load_model import LoadModel
 
 FRAMES, HEIGHT, WIDTH = 6, 48, 64
 GAP = (8, 9)
@@ -109,3 +114,72 @@ def test_detail_is_kept_or_replaced(chain) -> None:
     crops, mask = chain.decode(chain.edit(chain.encode(track)))
     kept, replaced = (chain.paste(track, crops, mask, detail=detail)[0] for detail in ("keep", "replace"))
     assert not torch.equal(kept, replaced)
+
+
+@pytest.fixture
+def by_text(chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Edit Identity by Text with a CLIP of a dozen words, and the stages that its progress names."""
+    pytest.importorskip("open_clip")
+    from small_clip import write_small_clip
+
+    from dva.model.encoders.clip import load_clip
+
+    path = write_small_clip(tmp_path / "small.safetensors")
+    monkeypatch.setenv("DVA_DIRECTIONS", str(tmp_path / "directions"))
+    monkeypatch.setattr(edit_by_text, "open_clip_model", lambda name, pack, device: load_clip(path, device))
+    told: list[Progress] = []
+    monkeypatch.setattr(PlainHost, "on_progress", lambda self: told.append)
+    track, _, _ = chain.align()
+    code = chain.encode(track)
+
+    def edit(**changes: object):
+        given = {
+            "model": chain.model,
+            "code": code,
+            "neutral": "face",
+            "target": "face with eyeglasses",
+            "strength": 1.0,
+            "keyframes": "",
+            "iterations": 3,
+            "seed": 0,
+        }
+        curve = changes.pop("curve", None)
+        told.clear()
+        lists = {name: [value] for name, value in (given | changes).items()}
+        codes, reports = chain.node("EditByText")(**lists, curve=curve)
+        edit.report = reports[0]
+        return codes[0], sum(progress.stage == "text" for progress in told)
+
+    return edit
+
+
+def test_an_edit_by_text_is_searched_for_once(by_text) -> None:
+    first, searched = by_text()
+    assert (searched, by_text.report) == (3, "every word is known")
+    again, searched = by_text(strength=-0.5, keyframes="0:0, 5:1")
+    assert searched == 0
+    assert torch.equal(first.edits[0].step, again.edits[0].step)
+    np.testing.assert_allclose(again.edits[0].strength, [0, -0.1, -0.2, -0.3, -0.4, -0.5], rtol=1e-5)
+    curved, searched = by_text(curve=[0.0, 1.0, 1.0, 0.0, 0.0, 0.0])
+    assert searched == 0
+    assert curved.edited_frames().tolist() == [False, True, True, False, False, False]
+    assert by_text(target="face with zebra beard")[1] == 3
+    assert "zebra" in by_text.report
+
+
+def test_texts_and_networks_that_cannot_be_are_refused(chain, by_text) -> None:
+    with pytest.raises(UsageError, match="knows no word"):
+        by_text(target="zebra")
+    for path in ("../clip.safetensors", "ViT-B-16=/etc/passwd", "/etc/passwd"):
+        with pytest.raises(UsageError, match="clip must be 'pack' or a published one"):
+            by_text(clip=path)
+    with pytest.raises(ModelFilesError, match="made by pack tiny"):
+        by_text(model=LoadModel().load("other")[0])
+
+
+def test_a_pack_without_words_says_so(chain, monkeypatch: pytest.MonkeyPatch) -> None:
+    code = chain.encode(chain.align()[0])
+    edit = chain.node("EditByText")
+    with pytest.raises(ModelFilesError, match="holds no CLIP"):
+        edit([chain.model], [code], neutral=["face"], target=["beard"], strength=[1.0], keyframes=[""], iterations=[3],
+             seed=[0])  # fmt: skip

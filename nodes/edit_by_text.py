@@ -1,0 +1,117 @@
+"""Edit Identity by Text."""
+
+import re
+from typing import Any, NamedTuple
+
+from ..dva_plugin.home import direction_folder
+from ..dva_plugin.host import current_host
+from ..model.code import ClipCode
+from ..model.editing.attribute import MAX_STRENGTH
+from ..model.editing.direction_file import TextDirection, direction_edit
+from ..model.editing.text import cached_direction
+from ..model.editing.text_settings import TextSettings
+from ..model.encoders.clip import PACK_CLIP
+from ..model.encoders.clip_cache import open_clip_model
+from ..model.errors import UsageError
+from ..model.packs.pack import Pack
+from .at_work import at_work
+from .lists import each_run, strengths
+from .sockets import CATEGORY, CODE, CODE_INPUT, CURVE_INPUT, KEYFRAMES_INPUT, MODEL_INPUT, Inputs
+
+NEUTRAL_TIP = "What is in the clip, in a few words of English, such as 'face'."
+TARGET_TIP = "The same with the change, such as 'face with eyeglasses'."
+STRENGTH_TIP = f"How far, -{MAX_STRENGTH:g} to {MAX_STRENGTH:g}: 1 as far as the search went, 0 edits nothing."
+ITERATIONS_TIP = "Most steps of the search, 1 to 10000; it ends by itself when nothing gets better."
+LAST_SEED = 2**64 - 1
+SEED_TIP = f"Where the search begins, 0 to {LAST_SEED}; another seed finds another, similar edit."
+CLIP_TIP = (
+    f"Which network reads the words: '{PACK_CLIP}' is that of the pack, 'ViT-B-16/openai' the published one, where "
+    "open_clip_torch is installed and `dva clip fetch` has fetched it."
+)
+ITERATIONS = TextSettings().iterations
+SEED = {"default": 0, "min": 0, "max": LAST_SEED, "control_after_generate": False, "tooltip": SEED_TIP}
+REQUIRED = {
+    "model": MODEL_INPUT,
+    "code": CODE_INPUT,
+    "neutral": ("STRING", {"default": "face", "tooltip": NEUTRAL_TIP}),
+    "target": ("STRING", {"default": "face with eyeglasses", "tooltip": TARGET_TIP}),
+    "strength": (
+        "FLOAT",
+        {"default": 1.0, "min": -MAX_STRENGTH, "max": MAX_STRENGTH, "step": 0.05, "tooltip": STRENGTH_TIP},
+    ),
+    "keyframes": KEYFRAMES_INPUT,
+    "iterations": ("INT", {"default": ITERATIONS, "min": 1, "max": 10_000, "tooltip": ITERATIONS_TIP}),
+    "seed": ("INT", SEED),
+}
+OPTIONAL = {"curve": CURVE_INPUT, "clip": ("STRING", {"default": PACK_CLIP, "tooltip": CLIP_TIP})}
+
+
+class EditByText:
+    """One more edit of the clip's identity, by words."""
+
+    CATEGORY = CATEGORY
+    DESCRIPTION = "Finds the edit that turns one text into the other, once, and adds it to the code."
+    RETURN_TYPES = (CODE, "STRING")
+    RETURN_NAMES = ("code", "report")
+    OUTPUT_TOOLTIPS = ("The code with one more edit.", "Which words the network does not know, if any.")
+    FUNCTION = "edit"
+    INPUT_IS_LIST = True
+    OUTPUT_IS_LIST = (True, True)
+
+    @classmethod
+    def INPUT_TYPES(cls) -> Inputs:  # noqa: N802 - ComfyUI's name
+        """What ComfyUI shows."""
+        return {"required": REQUIRED, "optional": OPTIONAL}
+
+    def edit(  # noqa: PLR0913 - one a socket
+        self,
+        model: list[Pack],
+        code: list[ClipCode],
+        *,
+        neutral: list[str],
+        target: list[str],
+        strength: list[float],
+        keyframes: list[str],
+        iterations: list[int],
+        seed: list[int],
+        curve: list[Any] | None = None,
+        clip: list[str] | None = None,
+    ) -> tuple[list[ClipCode], list[str]]:
+        """Find the edit, unless it was found before, and append it."""
+        clips = clip or [PACK_CLIP]
+        runs = each_run(model, code, neutral, target, iterations, seed, clips, strength, keyframes)
+        edited = [_edited(_Run(*given), curve) for given in runs]
+        return [code for code, _ in edited], [report for _, report in edited]
+
+
+class _Run(NamedTuple):
+    model: Pack
+    code: ClipCode
+    neutral: str
+    target: str
+    iterations: int
+    seed: int
+    clip: str
+    strength: float
+    keyframes: str
+
+
+def _edited(run: _Run, curve: list[Any] | None) -> tuple[ClipCode, str]:
+    """The code with the edit, and what there is to say of its words."""
+    run.code.check_pack(run.model)
+    frames = len(run.code)
+    values = strengths(run.strength, run.keyframes, curve, frames)
+    direction = _found(run)
+    report = "\n".join(direction.warnings) or "every word is known"
+    return run.code.with_edit(direction_edit(direction, run.model, values, frames)), report
+
+
+def _found(run: _Run) -> TextDirection:
+    """The direction, from the folder of those found before, or by a search that takes minutes."""
+    if not re.fullmatch(r"[\w-]+(/[\w-]+)?", run.clip):
+        raise UsageError(f"clip must be '{PACK_CLIP}' or a published one such as 'ViT-B-16/openai', not {run.clip!r}")
+    settings = TextSettings(iterations=run.iterations, seed=run.seed)
+    texts, on_progress = (run.neutral, run.target), current_host().on_progress()
+    with at_work(run.model) as networks:
+        network = open_clip_model(run.clip, run.model, networks.device)
+        return cached_direction(direction_folder(), networks, run.code, network, texts, settings, on_progress)
