@@ -17,6 +17,7 @@ from .manifest import read_manifest
 from .mix_cli import add_mix_options
 from .packs_cli import add_packs_commands
 from .paste_cli import add_paste_options, paste_settings
+from .render_cli import add_render_options
 from .text_cli import add_clip_commands, add_text_options, text_request
 from .track_cli import add_person_options, add_track_options, gaps_of, person_of
 from .train import add_train_attributes_options, add_train_options
@@ -98,6 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     demo.set_defaults(run=_demo)
     add_track_options(commands.add_parser("track", help="list the people in a clip, and where each of them is when"))
     add_mix_options(commands.add_parser("mix", help="give a clip another clip's identity, motion or noise"))
+    add_render_options(commands.add_parser("render", help="run a graph that ComfyUI exported, without ComfyUI"))
     add_eval_options(
         commands.add_parser("eval", help="measure an edit against its source, or print the papers' tables")
     )

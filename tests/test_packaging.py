@@ -30,7 +30,7 @@ def test_every_package_is_listed(project: Path) -> None:
 
 def test_the_wheel_holds_all_sources_and_the_data(project: Path, tmp_path: Path) -> None:
     copy = tmp_path / "plugin"
-    ignored = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "build", "dist", "tests", "runs", "docs")
+    ignored = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "build", "dist", "tests", "runs")
     shutil.copytree(project, copy, ignore=ignored)
     build = "from setuptools import build_meta; build_meta.build_wheel('..')"
     subprocess.run([sys.executable, "-W", "ignore", "-c", build], cwd=copy, capture_output=True, check=True)
@@ -38,7 +38,9 @@ def test_the_wheel_holds_all_sources_and_the_data(project: Path, tmp_path: Path)
     held = set(zipfile.ZipFile(wheel).namelist())
     expected = {f"dva/{path.as_posix()}" for path in own_sources("dva_plugin", "model", "nodes")}
     mini = {f"dva/model/packs/mini/{file.name}" for file in (project / "model/packs/mini").glob("*")}
-    assert expected | mini | {"dva/__init__.py", "dva/__main__.py", "dva/plugin.json"} <= held
+    data = [path for top in ("example_workflows", "locales", "web") for path in (project / top).rglob("*.*")]
+    shown = {f"dva/{path.relative_to(project).as_posix()}" for path in data}
+    assert expected | mini | shown | {"dva/__init__.py", "dva/__main__.py", "dva/plugin.json"} <= held
     assert not any(name.startswith(("dva/tests", "dva/installer", "tests")) for name in held)
 
 

@@ -1,4 +1,4 @@
-"""The example graphs without ComfyUI, with stand-ins for the few core nodes that they name."""
+"""Released graphs and templates without ComfyUI: each one runs, and settings change what they should and no more."""
 
 import json
 from collections.abc import Callable
@@ -10,13 +10,26 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from canvas import api_of
 from graphs import GraphRunner
+from tiny import write_tiny_pack
 from torch import Tensor
 
 import dva
+from dva.dva_plugin.cli import main
+from dva.dva_plugin.graph import node_classes, run_graph
+from dva.dva_plugin.graph_check import check_graph
+from dva.dva_plugin.graph_file import Graph, read_graph
+from dva.dva_plugin.render_cli import with_clip
+from dva.dva_plugin.render_host import RenderHost
 from dva.model.video import ArraySource, open_video, write_video
 
-GRAPHS = Path(__file__).resolve().parents[2] / "example_workflows/api"
+PROJECT = Path(__file__).resolve().parents[2]
+TEMPLATES = sorted((PROJECT / "example_workflows/api").glob("*.json"))
+RELEASED = sorted((PROJECT / "tests/workflows").glob("*/api/*.json"))
+FIRST_RELEASE = PROJECT / "tests/workflows/0.1.0/api"
+LATEST = max((PROJECT / "tests/workflows").iterdir(), key=lambda folder: [int(part) for part in folder.name.split(".")])
+HEIGHT, WIDTH = 48, 64
 
 
 def core_nodes(clip: Path, folder: Path) -> dict[str, type]:
@@ -46,7 +59,7 @@ def core_nodes(clip: Path, folder: Path) -> dict[str, type]:
 
 
 def graph_named(name: str) -> dict[str, Any]:
-    graph = json.loads((GRAPHS / f"{name}.json").read_text(encoding="utf-8"))
+    graph = json.loads((FIRST_RELEASE / f"{name}.json").read_text(encoding="utf-8"))
     for node in graph.values():
         if node["class_type"] == "DVA_LoadModel":
             node["inputs"]["pack"] = "tiny"
@@ -73,17 +86,6 @@ def clip(images: Tensor, tmp_path: Path) -> Path:
 def runner(model: object, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> GraphRunner:
     monkeypatch.chdir(tmp_path)
     return GraphRunner(dva.NODE_CLASS_MAPPINGS | core_nodes(clip, tmp_path))
-
-
-@pytest.mark.parametrize("path", sorted(GRAPHS.glob("*.json")), ids=lambda path: path.stem)
-def test_every_graph_names_every_input_in_its_place(path: Path) -> None:
-    for node in json.loads(path.read_text(encoding="utf-8")).values():
-        kind = dva.NODE_CLASS_MAPPINGS.get(node["class_type"])
-        if kind is not None:
-            sections = kind.INPUT_TYPES()
-            given = list(node["inputs"])
-            assert given[: len(sections["required"])] == list(sections["required"])
-            assert set(given[len(sections["required"]) :]) <= set(sections.get("optional", ()))
 
 
 def test_another_strength_runs_edit_decode_and_paste_back_only(runner: GraphRunner) -> None:
@@ -133,3 +135,113 @@ def test_images_with_keyframes_and_a_mask(runner: GraphRunner, tmp_path: Path) -
     assert changed == [False, True, True, True, True, False]  # "0:0, 4:1", and no face in the last
     assert mask.shape == source.shape
     assert (tmp_path / "output/dva/clip_00001_.dva").is_file()
+
+
+@pytest.fixture
+def with_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tiny pack with a CLIP of thirteen words."""
+    pytest.importorskip("open_clip")
+    from small_clip import write_small_clip
+
+    from dva.model.packs.text import add_text
+
+    add_text(write_tiny_pack(tmp_path / "worded/tiny"), write_small_clip(tmp_path / "clip.safetensors"))
+    monkeypatch.setenv("DVA_PACKS", str(tmp_path / "worded"))
+    monkeypatch.setenv("DVA_DIRECTIONS", str(tmp_path / "directions"))
+
+
+def named(path: Path) -> str:
+    return path.relative_to(PROJECT).as_posix()
+
+
+def for_clip(graph: Graph, clip: Path) -> Graph:
+    """The graph on a small clip and the tiny pack, which knows few words and attributes."""
+    [source] = graph.of_kind("LoadVideo", "DVA_DemoClip")
+    changed = with_clip(graph, f"{source.id}={clip}")
+    small = {"pack": "tiny", "attribute": "Eyeglasses", "iterations": 2, "width": WIDTH, "height": HEIGHT}
+    for node in graph.nodes.values():
+        for name in node.inputs.keys() & small.keys():
+            changed = changed.with_input(node.id, name, small[name])
+    return changed
+
+
+@pytest.mark.parametrize("path", RELEASED, ids=named)
+def test_every_graph_fits_the_nodes_as_they_are(path: Path, clip: Path) -> None:
+    """Before anything is replaced but the clip: attributes, choices and ranges are those of a fresh installation."""
+    graph = read_graph(path)
+    [source] = graph.of_kind("LoadVideo", "DVA_DemoClip")
+    check_graph(graph if source.kind == "DVA_DemoClip" else with_clip(graph, str(clip)), node_classes())
+
+
+@pytest.mark.parametrize("path", RELEASED, ids=named)
+def test_every_graph_saves_a_clip_that_differs_from_its_source_only_where_it_should(
+    path: Path, model: object, clip: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    graph = for_clip(read_graph(path), clip)
+    if graph.of_kind("DVA_EditByText"):
+        request.getfixturevalue("with_words")
+    told = run_graph(graph, RenderHost(graph.folder, tmp_path / "out", torch.device("cpu")))
+    files = [Path(sentence.removeprefix("wrote ")) for sentence in told if sentence.startswith("wrote ")]
+    assert all(file.is_relative_to(tmp_path / "out") for file in files)
+    films = [open_video(file) for file in files if file.suffix in (".mp4", ".mkv")]
+    pictures = [file for file in files if file.suffix == ".png"]
+    before = open_video(clip)
+    assert films or len(pictures) == 2 * before.frame_count  # the frames and their masks
+    for film in films:
+        assert film.frame_rate == before.frame_rate
+        assert film.frame_count == before.frame_count
+        assert film.size[0] == HEIGHT
+        assert film.has_audio == before.has_audio
+    for film in [film for film in films if film.format == before.format]:
+        same = [np.array_equal(one.to_rgb8(), other.to_rgb8()) for one, other in zip(before, film, strict=True)]
+        assert same[-1], "the last frame has no face"
+        assert not all(same)
+
+
+def test_a_template_stays_as_it_was_released() -> None:
+    kept = {path.name: path.read_bytes() for path in RELEASED if path.parent.parent == LATEST}
+    assert {path.name: path.read_bytes() for path in TEMPLATES} == kept
+
+
+@pytest.mark.parametrize("path", sorted(PROJECT.glob("example_workflows/*.json")), ids=named)
+def test_the_canvas_shows_the_graph_that_is_tested(path: Path) -> None:
+    """Widgets lie in a saved canvas by position: read as ComfyUI reads them, they are the API graph."""
+    canvas = json.loads(path.read_text(encoding="utf-8"))
+    api = json.loads((path.parent / "api" / path.name).read_text(encoding="utf-8"))
+    assert api_of(canvas, node_classes()) == {node: {k: api[node][k] for k in ("class_type", "inputs")} for node in api}
+
+
+def test_every_template_has_both_forms_and_a_thumbnail() -> None:
+    folder = PROJECT / "example_workflows"
+    names = {path.stem for path in TEMPLATES}
+    assert {path.stem for path in folder.glob("*.json")} == names
+    assert {path.stem for path in folder.glob("*.jpg")} == names
+    assert len(names) >= 5
+    assert all(path.stat().st_size < 60_000 for path in folder.glob("*.jpg"))
+
+
+def test_two_people_are_edited_without_a_file_in_between(model: object, clip: Path, tmp_path: Path) -> None:
+    """The second Paste Back takes the video of the first; strength 0 in both leaves the film as it was."""
+    graph = for_clip(read_graph(PROJECT / "example_workflows/api/two_people.json"), clip)
+    for edit in graph.of_kind("DVA_EditByAttribute"):
+        graph = graph.with_input(edit.id, "strength", 0.0)
+    host = RenderHost(graph.folder, tmp_path, torch.device("cpu"))
+    [saver] = graph.of_kind("SaveVideo")
+    host.targets = {saver.id: tmp_path / "both.mkv"}
+    run_graph(graph, host)
+    for one, other in zip(open_video(clip), open_video(tmp_path / "both.mkv"), strict=True):
+        assert all(map(np.array_equal, one.planes, other.planes))
+
+
+def test_the_command_renders_a_graph(
+    model: object, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    graph = str(FIRST_RELEASE / "quick_attribute_edit.json")
+    options = ["--set", "DVA_LoadModel.pack=tiny", "--set", "5.strength=0", "--input", clip.name, "--device", "cpu"]
+    assert main(["render", graph, *options, "-o", "made.mkv"]) == 0
+    assert "wrote made.mkv" in capsys.readouterr().out
+    for one, other in zip(open_video(clip), open_video(tmp_path / "made.mkv"), strict=True):
+        assert all(map(np.array_equal, one.planes, other.planes))
+    assert main(["render", graph, *options, "--set", "5.strength=11"]) == 2
+    assert "'strength' must be -10" in capsys.readouterr().err
