@@ -9,7 +9,7 @@ The result is one step of the identity, found once; how much of it each frame ta
 """
 
 import copy
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -45,9 +45,8 @@ class TextProgress(Progress):
     """One iteration."""
 
     losses: tuple[tuple[str, float], ...] = ()
-    """Name and value: total, clip, id, l1, score."""
-    preview: Callable[[], Tensor] | None = None
-    """Makes [3, S, S] float32 in [0, 1] on the CPU, the first anchor as the edit stands; as dear as an iteration."""
+    """Name and value: total, clip, id, l1, score. The preview, the first anchor as the edit stands, is as dear as an
+    iteration."""
 
 
 def find_direction(
@@ -148,7 +147,7 @@ class _Search:
                 best, best_total = step.detach().clone(), told[-1][0]
             preview = partial(self.preview, best)
             try:
-                on_progress(TextProgress("text", done + 1, s.iterations, numbers, preview))
+                on_progress(TextProgress("text", done + 1, s.iterations, preview, numbers))
             except Interrupted:
                 if not s.keep_best:
                     raise
