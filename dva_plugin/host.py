@@ -44,7 +44,9 @@ DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 DEVICE_NAMES: tuple[DeviceName, ...] = get_args(DeviceName)
 PLAYED_BY_BROWSERS = (".mp4", ".webm")
 PREVIEW_EVERY = 0.5
-"""Seconds between two pictures of the work as it stands."""
+"""Seconds between two pictures of the work as it stands, at least."""
+PREVIEW_SHARE = 10
+"""And at least so many times as long as it took to make one: some cost as much as a step of the work."""
 Result = TypeVar("Result")
 
 
@@ -127,16 +129,17 @@ class ComfyHost:
 
         bar = _comfy("comfy.utils").ProgressBar(1)
         stop_if_asked = _comfy("comfy.model_management").throw_exception_if_processing_interrupted
-        shown_at = -PREVIEW_EVERY
+        due = 0.0
 
         def show(progress: Progress) -> None:
-            nonlocal shown_at
+            nonlocal due
             stop_if_asked()
-            if progress.preview is None or monotonic() - shown_at < PREVIEW_EVERY:
+            if progress.preview is None or (begun := monotonic()) < due:
                 bar.update_absolute(progress.done, progress.total)
-            else:
-                shown_at = monotonic()
-                bar.update_absolute(progress.done, progress.total, preview_of(progress.preview()))
+                return
+            picture = preview_of(progress.preview())
+            due = begun + max(PREVIEW_EVERY, PREVIEW_SHARE * (monotonic() - begun))
+            bar.update_absolute(progress.done, progress.total, picture)
 
         return show
 

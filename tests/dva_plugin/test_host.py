@@ -74,7 +74,7 @@ def test_comfyui_chooses_the_device(comfyui: SimpleNamespace) -> None:
 def test_comfyui_shows_a_picture_of_the_work_now_and_then(
     comfyui: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clock = iter([10.0, 10.0, 10.2, 10.6, 10.6])
+    clock = iter([10.0, 10.0, 10.2, 10.6, 10.8, 12.5, 12.7, 12.7])  # begun and made, or too early
     monkeypatch.setattr(host, "monotonic", lambda: next(clock))
     made: list[int] = []
 
@@ -83,11 +83,11 @@ def test_comfyui_shows_a_picture_of_the_work_now_and_then(
         return torch.stack([torch.ones(16, 8), torch.zeros(16, 8), torch.full((16, 8), 2.0)])
 
     on_progress = current_host().on_progress()
-    for done in range(3):
-        on_progress(Progress("decode", done, 3, picture))
-    on_progress(Progress("decode", 3, 3))
-    assert [len(step) for step in comfyui.bars] == [3, 2, 3, 2]
-    assert len(made) == 2  # a picture that nobody sees is not made
+    for done in range(5):
+        on_progress(Progress("decode", done, 5, picture))
+    on_progress(Progress("decode", 5, 5))
+    assert [len(step) for step in comfyui.bars] == [3, 2, 3, 2, 3, 2]  # one that took 0.2 s makes the next wait for 2 s
+    assert len(made) == 3  # a picture that nobody sees is not made
     kind, image, most = comfyui.bars[0][2]
     assert (kind, most, image.size) == ("JPEG", 512, (128, 256))
     assert image.getpixel((64, 128)) == (255, 0, 255)
