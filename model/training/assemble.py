@@ -34,15 +34,18 @@ REGIONS: dict[str, Region] = {
 }
 """Where each attribute may change the picture; those not named here are about hair: face+hair."""
 LENGTHS = {
-    "Blond_Hair": 0.9,
-    "Gray_Hair": 0.9,
+    "Blond_Hair": 0.95,
+    "Gray_Hair": 1.0,
     "Black_Hair": 1.1,
-    "Brown_Hair": 1.5,
-    "Pale_Skin": 0.85,
-    "No_Beard": 1.1,
-    "Mustache": 1.4,
-    "Goatee": 1.4,
-    "Wearing_Lipstick": 1.5,
+    "Brown_Hair": 2.55,
+    "Pale_Skin": 0.95,
+    "No_Beard": 1.2,
+    "Mustache": 1.85,
+    "Goatee": 1.5,
+    "Wearing_Lipstick": 1.8,
+    "Heavy_Makeup": 1.15,
+    "Receding_Hairline": 1.4,
+    "Chubby": 1.4,
 }
 """How long strength 1 is, compared with training's: a balance of making the change and of leaving the rest alone, read
 off `benchmarks.edits --first 10000`, whose people are neither trained on nor measured."""

@@ -68,8 +68,8 @@ PLANS = {  # in the order they are trained; the judge's two see other people and
     "identity": Plan(steps=3000, rate=2e-3, decay=1e-2, ema=0.995),
     "landmarks": Plan(steps=2000, rate=2e-3, decay=1e-3, ema=0.995),
     "parser": Plan(steps=1000, rate=2e-3, decay=1e-3, ema=0.995),
-    "denoiser": Plan(steps=10000, rate=1.0e-3, ema=0.999, save_every=250),
-    "judge": Plan(steps=3000, rate=1e-3, decay=1e-3, ema=0.995),
+    "denoiser": Plan(steps=13000, rate=1.0e-3, ema=0.999, save_every=250),
+    "judge": Plan(steps=5000, rate=1e-3, decay=1e-3, ema=0.995),
     "judge_identity": Plan(steps=3000, rate=1e-3, decay=1e-2, ema=0.995),
     "clip": Plan(steps=1200, rate=1.5e-3, decay=1e-2, ema=0.99, save_every=100),
 }
