@@ -11,7 +11,7 @@ import torch
 from published_files import expect_small_network, small_networks, write_published
 from tiny import write_tiny_pack
 
-from dva.dva_plugin import home, host, packs
+from dva.dva_plugin import home, packs, plain_host
 from dva.dva_plugin.cli import main
 from dva.dva_plugin.manifest import read_manifest
 from dva.dva_plugin.packs import open_pack
@@ -261,8 +261,8 @@ def test_a_removed_pack_is_gone(folder: Path, capsys: pytest.CaptureFixture[str]
 
 def test_inside_comfyuis_custom_nodes_the_command_shares_its_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     plugin = tmp_path / "ComfyUI" / "custom_nodes" / "dva"
-    monkeypatch.setattr(host, "ROOT", plugin)
-    assert host.PlainHost().pack_folders() == ()
+    monkeypatch.setattr(plain_host, "ROOT", plugin)
+    assert plain_host.PlainHost().pack_folders() == ()
     plugin.mkdir(parents=True)
     (tmp_path / "ComfyUI" / "folder_paths.py").write_text("")
     monkeypatch.delenv("DVA_PACKS", raising=False)
