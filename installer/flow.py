@@ -22,7 +22,7 @@ python installer test    install into .venv, then run every test
 
 Arguments after the command go to `dva demo` or to pytest."""
 
-EXTRAS = {"demo": frozenset({"metrics", "synth"}), "test": frozenset({"metrics", "synth", "test"})}
+EXTRAS = {"demo": frozenset({"metrics", "synth"}), "test": frozenset({"metrics", "synth", "test", "text"})}
 MODULE = {"demo": ("-m", "dva", "demo"), "test": ("-m", "pytest")}
 
 

@@ -63,7 +63,7 @@ def test_a_fresh_clone_gets_an_environment_once(rehearsal: Rehearsal) -> None:
 def test_test_adds_to_what_the_demo_installed_and_the_demo_still_starts_at_once(rehearsal: Rehearsal) -> None:
     for extras in (DEMO, TEST, DEMO, TEST):
         flow.prepare(rehearsal, extras)
-    assert rehearsal.done == ["create", "install metrics+synth", "install metrics+synth+test"]
+    assert rehearsal.done == ["create", "install metrics+synth", "install metrics+synth+test+text"]
 
 
 def test_other_dependencies_are_installed_into_the_same_environment(rehearsal: Rehearsal) -> None:
