@@ -35,8 +35,8 @@ SIDE = 360
 SHORTEST, LONGEST = 0.5, 10.0
 """Seconds."""
 SAMPLE_RATE = 48_000
-FIRST_PERSON, SECOND_PERSON = 167, 41
-"""Seeds: a man with short hair, no beard and no glasses; a woman with long red hair."""
+FIRST_PERSON, SECOND_PERSON = 167, 200
+"""Seeds: a man with short hair, no beard and no glasses; somebody with short red hair; both heads fit the crop."""
 VOICES = (118.0, 196.0)
 """Hertz: the pitch on which the first and the second person hum."""
 
