@@ -46,7 +46,7 @@ def _survived(crop: FloatImage, difference: FloatImage) -> FloatImage:
     after = before + difference - _smooth(difference, 1.5)
     shared = _smooth((before * after).sum(axis=-1), 1.5)
     own = _smooth((before * before).sum(axis=-1), 1.5)
-    return (shared + FLAT**2) / (own + FLAT**2)
+    return np.asarray((shared + FLAT**2) / (own + FLAT**2), np.float32)
 
 
 def _smooth(image: FloatImage, sigma: float) -> FloatImage:
