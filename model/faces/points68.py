@@ -58,7 +58,7 @@ def load_landmarks68(device: torch.device) -> Landmarks68 | None:
     path = hub_file(WEIGHTS)
     if path is None or find_spec("face_alignment") is None:
         return None
-    from face_alignment.models import FAN  # noqa: PLC0415 - an extra, and slow to import
+    from face_alignment.models import FAN  # noqa: PLC0415 # pyright: ignore[reportMissingImports] - an extra, slow
 
     network = FAN(4)
     try:
