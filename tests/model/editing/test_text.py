@@ -9,9 +9,12 @@ import pytest
 import torch
 from small_clip import write_small_clip
 from tiny import SIDE, tiny_pack
+from torch.nn import functional
 
+from dva.dva_plugin.packs import open_pack
 from dva.model.autoencoder import Autoencoder
 from dva.model.code import ClipCode, SourceFacts
+from dva.model.editing.attribute import attribute_edit
 from dva.model.editing.chain import recovered_chain
 from dva.model.editing.direction_file import (
     TextDirection,
@@ -23,6 +26,7 @@ from dva.model.editing.direction_file import (
 from dva.model.editing.text import TextProgress, _Search, cached_direction, find_direction
 from dva.model.editing.text_settings import PUBLISHED, TextSettings
 from dva.model.encoders.clip import Clip, load_clip
+from dva.model.encoders.clip_cache import open_clip_model
 from dva.model.errors import InputError, Interrupted, ModelFilesError, UsageError
 from dva.model.samplers import ddim_step
 from dva.model.types import FaceTrack, Progress
@@ -113,14 +117,30 @@ def test_it_runs_where_the_host_switched_gradients_off(tmp_path: Path, clip: Cli
         torch.testing.assert_close(direction.step, found.step, atol=1e-4, rtol=1e-3)
 
 
-def test_bfloat16_sees_nearly_the_same_losses(autoencoder: Autoencoder, code: ClipCode, clip: Clip):
-    settings = replace(QUICK, view="estimated", id_weight=1.0, l1_weight=1.0)
+def test_a_search_in_bfloat16_ends_in_numbers(autoencoder: Autoencoder, code: ClipCode, clip: Clip):
     coarse = Autoencoder(autoencoder.pack, CPU, "bfloat16")
-    text, step = clip.text_direction(*TEXTS), 1.5 * torch.randn(6, generator=torch.Generator().manual_seed(1))
-    exact, rounded = (_Search(each, code, clip, text, settings).losses(step) for each in (autoencoder, coarse))
-    for (name, a), (_, b) in zip(exact.numbers(), rounded.numbers(), strict=True):
-        assert a == pytest.approx(b, abs=0.05), name
     assert torch.isfinite(find_direction(coarse, code, clip, TEXTS, QUICK).step).all()
+
+
+@pytest.mark.pack
+def test_bfloat16_sees_nearly_the_same_losses():
+    """On the embedded pack: an untrained network answers a step with less than bfloat16's own rounding."""
+    pack = open_pack("mini")
+    picture = torch.rand(1, 3, 4, 4, generator=torch.Generator().manual_seed(0))
+    crops = (255 * functional.interpolate(picture, size=64, mode="bicubic").clamp(0, 1)).byte()
+    quads, flags = np.array([[[0, 0], [0, 9], [9, 9], [9, 0]]], float), np.zeros(1, np.uint8)
+    track = FaceTrack(quads, np.zeros((1, 5, 2)), flags, np.ones(1), (32, 32), Fraction(24))
+    facts = SourceFacts("clip.mp4", (32, 32), Fraction(24), 1)
+    step = attribute_edit(pack, "Blond_Hair", 1.0, 1).step
+    clip = open_clip_model("pack", pack, CPU)
+    text = clip.text_direction("face", "face with blond hair")
+    settings = replace(QUICK, anchors=1, view="estimated", id_weight=1.0, l1_weight=1.0)
+    exact_way, rounded_way = (Autoencoder(pack, CPU, precision) for precision in ("float32", "bfloat16"))
+    code = exact_way.encode(crops, track, facts, steps=6)
+    exact, rounded = (_Search(each, code, clip, text, settings).losses(step) for each in (exact_way, rounded_way))
+    assert exact.numbers() != rounded.numbers()
+    for (name, a), (_, b) in zip(exact.numbers(), rounded.numbers(), strict=True):
+        assert a == pytest.approx(b, abs=0.02), name
 
 
 @pytest.mark.gpu
