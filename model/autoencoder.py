@@ -14,6 +14,7 @@ from .editing.attribute import edited_identity, total_step
 from .encoders.landmarks import LND_DIM, motion_code
 from .encoders.parser import region_mask
 from .errors import UsageError
+from .heap import kept_heap
 from .packs.pack import Networks, Pack
 from .parts import Decoded, DecodedRows, Encoded, Perceived, mean_identity
 from .predictor import Precision, fast_at, multiplying_in, predictor, within_range
@@ -115,8 +116,9 @@ class Autoencoder:
             look = partial(_tell, on_progress, Progress("encode", done, len(twins.firsts)))
             x0 = self._signed(code.crops[rows])
             predict = self._watched(self.predictor(code.z_id.expand(len(rows), -1), code.z_lnd[rows]), look)
-            noise = path.encode(x0, levels, predict).half()
-            residual = (x0 - path.decode(noise.float(), levels, predict)).half()
+            with kept_heap():
+                noise = path.encode(x0, levels, predict).half()
+                residual = (x0 - path.decode(noise.float(), levels, predict)).half()
             members, source = twins.of(done, len(rows))
             yield Encoded(done + len(rows), members, noise.cpu()[source], residual.cpu()[source])
         on_progress(Progress("encode", len(twins.firsts), len(twins.firsts)))
@@ -202,7 +204,8 @@ class Autoencoder:
             edited = self.predictor(z_id, code.z_lnd[rows])
             predict = guided(edited, predict, code.guidance) if code.guidance else edited
             predict = within_range(predict, self._alpha_bar)
-        return path.decode(self._moved(code.noise[rows]), levels, self._watched(predict, look))
+        with kept_heap():
+            return path.decode(self._moved(code.noise[rows]), levels, self._watched(predict, look))
 
     def _region(self, code: ClipCode, rows: np.ndarray, x0: Tensor) -> Tensor:
         """[n, S, S] bool: the region that the code may change, in the source's crops or in the edited ones."""

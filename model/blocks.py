@@ -56,8 +56,13 @@ class Modulation(nn.Module):
 
 
 def modulated(x: Tensor, by: ScaleShift) -> Tensor:
-    """x [B, C, H, W] * (1 + scale) + shift."""
-    return torch.addcmul(by[1], x, by[0])
+    """x [B, C, H, W] * (1 + scale) + shift; without gradients in the memory of x."""
+    return torch.addcmul(by[1], x, by[0]) if torch.is_grad_enabled() else torch.addcmul(by[1], x, by[0], out=x)
+
+
+def silu(x: Tensor) -> Tensor:
+    """x * sigmoid(x); without gradients in the memory of x."""
+    return F.silu(x, inplace=not torch.is_grad_enabled())
 
 
 class ResidualBlock(nn.Module):
@@ -81,9 +86,9 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor, time: ScaleShift, face: ScaleShift) -> Tensor:
         """x [B, c_in, H, W], what `self.time` and `self.face` say of the conditions -> [B, c_out, H', W']."""
-        h = self.conv_in(resample(F.silu(self.norm_in(x)), self.how))
-        h = self.conv_time(F.silu(modulated(self.norm_time(h), time)))
-        h = self.conv_out(self.dropout(F.silu(modulated(self.norm_face(h), face))))
+        h = self.conv_in(resample(silu(self.norm_in(x)), self.how))
+        h = self.conv_time(silu(modulated(self.norm_time(h), time)))
+        h = self.conv_out(self.dropout(silu(modulated(self.norm_face(h), face))))
         return self.skip(resample(x, self.how)) + h
 
 

@@ -19,6 +19,7 @@ def multiplying_in(precision: Precision, unet: UNet) -> UNet:
 
     Norms, conditions, attention, the first and the last convolution, the residual stream and the skips on it stay
     float32 (docs/decisions/0020): what is rounded is only what goes into a product and what comes out of its sum.
+    The last block's last convolution stays float32 too: what it would round, nothing after it averages.
     """
     if precision == "float32":
         return unet
@@ -26,6 +27,8 @@ def multiplying_in(precision: Precision, unet: UNet) -> UNet:
     for module in fast.modules():
         if isinstance(module, Convolution):
             module.bfloat16()
+    last = [module for module in fast.up.modules() if isinstance(module, Convolution)][-1]
+    last.float()
     return fast
 
 

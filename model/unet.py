@@ -14,6 +14,7 @@ from .blocks import (
     ResidualBlock,
     ScaleShift,
     resample,
+    silu,
     time_features,
     zero_init,
 )
@@ -121,7 +122,7 @@ class UNet(nn.Module):
             if isinstance(stage, Stage):
                 h = torch.cat([h, kept.pop()], dim=1)
             h = _passed(stage, h, conditions)
-        h = self.conv_out(F.silu(self.norm_out(h)))
+        h = self.conv_out(silu(self.norm_out(h)))
         return F.pixel_shuffle(h, spec.patch) if spec.patch > 1 else h
 
     def _residual_blocks(self) -> list[ResidualBlock]:
