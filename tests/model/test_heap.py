@@ -12,7 +12,7 @@ from dva.model.heap import kept_heap
 pytestmark = pytest.mark.skipif(
     not sys.platform.startswith("linux") or platform.libc_ver()[0] != "glibc", reason="only glibc has these settings"
 )
-BYTES = 2**28
+BYTES = 2**26
 PAGES = BYTES // 4096
 
 
@@ -33,17 +33,20 @@ def faults_of_a_block() -> int:
     return page_faults() - before
 
 
-def test_a_second_block_takes_the_first_ones_pages() -> None:
+def faults_once_settled() -> int:
+    """Of the tenth block: the first few may leave holes that are a few bytes too small for the next."""
+    return [faults_of_a_block() for _ in range(10)][-1]
+
+
+def test_blocks_take_the_pages_of_earlier_ones() -> None:
     with kept_heap():
-        faults_of_a_block()
-        again = faults_of_a_block()
-    assert again < PAGES / 50
+        assert faults_once_settled() < PAGES / 50
 
 
 def test_what_is_free_goes_back_at_the_end() -> None:
     before = resident()
     with kept_heap(), kept_heap():
-        faults_of_a_block()
+        faults_once_settled()
         assert resident() > before + BYTES / 2
     assert resident() < before + BYTES / 4
 
@@ -51,13 +54,13 @@ def test_what_is_free_goes_back_at_the_end() -> None:
 def test_the_inner_of_two_users_leaves_it_kept() -> None:
     with kept_heap():
         with kept_heap():
-            faults_of_a_block()
+            faults_once_settled()
         assert faults_of_a_block() < PAGES / 50
 
 
 def test_an_error_inside_gives_the_memory_back() -> None:
     before = resident()
     with pytest.raises(ZeroDivisionError), kept_heap():
-        faults_of_a_block()
+        faults_once_settled()
         raise ZeroDivisionError
     assert resident() < before + BYTES / 4
