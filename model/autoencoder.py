@@ -12,7 +12,7 @@ from torch import Tensor
 from .code import ClipCode, SourceFacts
 from .editing.attribute import edited_identity, total_step
 from .encoders.landmarks import LND_DIM, motion_code
-from .encoders.parser import region_mask
+from .encoders.parser import TINTED, region_mask
 from .errors import UsageError
 from .heap import kept_heap
 from .packs.pack import Networks, Pack
@@ -208,10 +208,14 @@ class Autoencoder:
             return path.decode(self._moved(code.noise[rows]), levels, self._watched(predict, look))
 
     def _region(self, code: ClipCode, rows: np.ndarray, x0: Tensor) -> Tensor:
-        """[n, S, S] bool: the region that the code may change, in the source's crops or in the edited ones."""
-        region, classes = code.region(), self.pack.spec.parser_classes
+        """[n, S, S] bool: what may change, in the source's crops and, where shapes change, in the edited ones too."""
+        regions, classes = code.regions(), self.pack.spec.parser_classes
+        mask = region_mask(code.parsing[rows], classes, *regions)
+        shapes = [region for region in regions if region not in TINTED]
+        if not shapes:
+            return mask
         labels = self.networks.parser(self._laid_out(x0.clamp(-1, 1))).argmax(1).to(torch.uint8).cpu()
-        return region_mask(code.parsing[rows], classes, region) | region_mask(labels, classes, region)
+        return mask | region_mask(labels, classes, *shapes)
 
     def _check(self, crops: Tensor) -> None:
         side = self.pack.spec.resolution

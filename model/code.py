@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from .code_checks import Feature, check_facts, check_finite, check_shapes, exact_rate
-from .editing.attribute import IdentityEdit, total_step, widest_region
+from .editing.attribute import IdentityEdit, total_step
 from .errors import InputError, ModelFilesError
 from .files import map_tensor_file, tensor_bytes, write_tensor_file
 from .packs.pack import Pack
@@ -109,9 +109,9 @@ class ClipCode:
             touched[rows] = (total_step(self.edits, rows) != 0).any(dim=1).numpy()
         return touched & self.track.usable()
 
-    def region(self) -> Region:
-        """The part of the picture that may change: its edits' widest, and the head once a feature was exchanged."""
-        return "head" if self.exchanged else widest_region(self.edits)
+    def regions(self) -> tuple[Region, ...]:
+        """The parts of the picture that may change: those of its edits, and the head once a feature was exchanged."""
+        return ("head",) if self.exchanged else tuple(dict.fromkeys(edit.region for edit in self.edits))
 
 
 _TENSORS = ("z_id", "z_lnd", "noise", "crops", "parsing", "residual")

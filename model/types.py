@@ -22,8 +22,8 @@ FrameStatus = Literal["detected", "interpolated", "held", "missing"]
 FRAME_STATUS: tuple[FrameStatus, ...] = ("detected", "interpolated", "held", "missing")
 """FaceTrack.status holds an index into this tuple."""
 
-Region = Literal["face", "face+hair", "head"]
-"""The part of a head that an edit may touch."""
+Region = Literal["face", "face+hair", "head", "hair", "lips", "skin"]
+"""The part of a head that an edit may touch; what each holds: encoders/parser.py."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from .at_work import at_work
 from .convert import source_of
 from .sockets import CATEGORY, FRAMES_INPUT, TRACK_INPUT, Clip, Inputs, Track
 
-REGION_TIP = "Which part of the head; each holds the one before it. 'head' adds hat and neck to face and hair."
+REGION_TIP = "Which part of the head. 'face' is in 'face+hair', that in 'head' (hat and neck too). 'skin' has no eyes."
 
 
 class TrackMask:

@@ -66,10 +66,3 @@ def edited_identity(z_id: Tensor, step: Tensor, mean: Tensor, std: Tensor) -> Te
     """
     moved = (z_id - mean) / std + step
     return F.normalize(moved * std + mean, dim=-1) * z_id.norm(dim=-1, keepdim=True)
-
-
-def widest_region(edits: Sequence[IdentityEdit]) -> Region:
-    """The region that holds those of all edits: each is part of the next."""
-    order: tuple[Region, ...] = ("face", "face+hair", "head")
-    widest = max((order.index(e.region) for e in edits), default=0)
-    return order[widest]

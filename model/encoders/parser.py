@@ -13,13 +13,21 @@ _FACE = frozenset(
     {"skin", "brows", "eyes", "eyeglasses", "nose", "mouth", "lips", "beard"}
     | {"l_brow", "r_brow", "l_eye", "r_eye", "eye_g", "u_lip", "l_lip"}
 )
-_HAIR = frozenset({"hair", "ears", "l_ear", "r_ear", "ear_r"})
+_EARS = frozenset({"ears", "l_ear", "r_ear"})
+_NECK = frozenset({"neck", "neck_l"})
+_LIPS = frozenset({"lips", "mouth", "u_lip", "l_lip"})
 REGION_CLASSES: dict[Region, frozenset[str]] = {
     "face": _FACE,
-    "face+hair": _FACE | _HAIR,
-    "head": _FACE | _HAIR | {"hat", "neck", "neck_l"},
+    "face+hair": _FACE | _EARS | {"hair", "ear_r"},
+    "head": _FACE | _EARS | _NECK | {"hair", "ear_r", "hat"},
+    "hair": frozenset({"hair"}),
+    "lips": _LIPS,
+    "skin": frozenset({"skin", "nose", "lips", "u_lip", "l_lip", "beard"}) | _EARS | _NECK,
 }
 """The parsing classes that make up each region, in the embedded pack's words and in CelebAMask-HQ's."""
+TINTED: frozenset[Region] = frozenset({"hair", "lips", "skin"})
+"""Regions whose edits change a colour and no shape: they lie where the source has them. Of the others, what the edited
+picture shows counts as well, such as the frame of the glasses it got."""
 
 
 class FaceParser(nn.Module):
@@ -42,7 +50,7 @@ class FaceParser(nn.Module):
         return self.scores(h)
 
 
-def region_mask(parsing: Tensor, classes: Sequence[str], region: Region) -> Tensor:
-    """parsing [..., S, S] integer labels -> bool, True where the region is."""
-    wanted = [i for i, name in enumerate(classes) if name in REGION_CLASSES[region]]
+def region_mask(parsing: Tensor, classes: Sequence[str], *regions: Region) -> Tensor:
+    """parsing [..., S, S] integer labels -> bool, True where any of the regions is."""
+    wanted = [i for i, name in enumerate(classes) if any(name in REGION_CLASSES[region] for region in regions)]
     return torch.isin(parsing, torch.tensor(wanted, dtype=parsing.dtype, device=parsing.device))

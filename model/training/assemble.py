@@ -18,9 +18,13 @@ REGIONS: dict[str, Region] = {
     "No_Beard": "face",
     "Mustache": "face",
     "Goatee": "face",
-    "Wearing_Lipstick": "face",
+    "Black_Hair": "hair",
+    "Blond_Hair": "hair",
+    "Brown_Hair": "hair",
+    "Gray_Hair": "hair",
+    "Wearing_Lipstick": "lips",
     "Heavy_Makeup": "face",
-    "Rosy_Cheeks": "face",
+    "Rosy_Cheeks": "skin",
     "Bushy_Eyebrows": "face",
     "Big_Nose": "face",
     "Big_Lips": "face",
@@ -29,10 +33,11 @@ REGIONS: dict[str, Region] = {
     "Young": "face+hair",
     "Male": "head",
     "Chubby": "head",
-    "Pale_Skin": "head",
+    "Pale_Skin": "skin",
     "Wearing_Hat": "head",
 }
-"""Where each attribute may change the picture; those not named here are about hair: face+hair."""
+"""Where each attribute may change the picture; those not named here are about the hair's shape: face+hair. A colour
+stays on what has it: what else its edit changes in the crop is the network's fault and is not pasted."""
 LENGTHS = {
     "Blond_Hair": 0.95,
     "Gray_Hair": 1.0,

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from dva.model.editing.attribute import attribute_edit
 from dva.model.errors import ModelFilesError, UsageError
 from dva.model.packs.pack import Pack
 from dva.model.samplers import PATHS, Solver
-from dva.model.types import FRAME_STATUS, FaceTrack
+from dva.model.types import FRAME_STATUS, FaceTrack, Region
 
 FRAMES = 5
 MISSING = 3
@@ -62,6 +63,32 @@ def test_edits_that_cancel_are_no_edit(autoencoder: Autoencoder, pack: Pack, cod
     decoded = autoencoder.decode(code.with_edit(there).with_edit(back))
     assert not decoded.difference.any()
     assert not decoded.mask.any()
+
+
+@pytest.mark.parametrize(("region", "grows"), [("hair", False), ("skin", False), ("face+hair", True), ("head", True)])
+def test_a_colour_stays_where_the_source_has_it_and_a_shape_may_grow(
+    autoencoder: Autoencoder, pack: Pack, code: ClipCode, region: Region, grows: bool
+):
+    """The tiny parser calls every pixel of the edited picture skin, wherever the source has hair or a wall."""
+    wall, skin, hair = (pack.spec.parser_classes.index(name) for name in ("background", "skin", "hair"))
+    parsing = torch.full_like(code.parsing, wall)
+    parsing[:, :5], parsing[:, 5:9] = hair, skin
+    edit = replace(attribute_edit(pack, "Gray_Hair", 1.0, FRAMES), region=region)
+    mask = autoencoder.decode(replace(code, parsing=parsing).with_edit(edit)).mask
+    there = {"hair": parsing == hair, "skin": parsing == skin}
+    for frame in np.flatnonzero(code.track.usable()):
+        assert torch.equal(mask[frame], torch.ones_like(mask[frame]) if grows else there[region][frame])
+
+
+def test_each_of_two_edits_keeps_its_region(autoencoder: Autoencoder, pack: Pack, code: ClipCode):
+    wall, skin, hair = (pack.spec.parser_classes.index(name) for name in ("background", "skin", "hair"))
+    parsing = torch.full_like(code.parsing, wall)
+    parsing[:, :5], parsing[:, 5:9] = hair, skin
+    edit = attribute_edit(pack, "Gray_Hair", 1.0, FRAMES)
+    both = (
+        replace(code, parsing=parsing).with_edit(replace(edit, region="hair")).with_edit(replace(edit, region="skin"))
+    )
+    assert torch.equal(autoencoder.decode(both).mask[0], parsing[0] != wall)
 
 
 def test_residual_makes_reconstruction_exact(autoencoder: Autoencoder, code: ClipCode):

@@ -5,7 +5,7 @@ import pytest
 import torch
 from tiny import tiny_pack
 
-from dva.model.editing.attribute import attribute_edit, edited_identity, total_step, widest_region
+from dva.model.editing.attribute import attribute_edit, edited_identity, total_step
 from dva.model.errors import UsageError
 
 D = 6
@@ -38,10 +38,3 @@ def test_an_edit_moves_the_normalised_identity_along_the_classifier_and_keeps_it
 def test_bad_requests_are_refused_in_a_sentence(tmp_path: Path, name: str, strength: float, message: str):
     with pytest.raises(UsageError, match=message):
         attribute_edit(tiny_pack(tmp_path / "tiny"), name, strength, 2)
-
-
-def test_the_widest_region_of_several_edits_counts(tmp_path: Path):
-    pack = tiny_pack(tmp_path / "tiny")
-    edits = [attribute_edit(pack, name, 1.0, 1) for name in ("Gray_Hair", "Eyeglasses")]
-    assert widest_region(edits) == "face+hair"
-    assert widest_region(edits[1:]) == "face"

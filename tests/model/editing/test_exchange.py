@@ -87,8 +87,8 @@ def test_an_edit_acts_on_the_identity_that_was_taken(autoencoder: Autoencoder, a
     mixed = with_identity(a.with_edit(edit), b)
     by_hand = replace(a, z_id=b.z_id, edits=(edit,))
     torch.testing.assert_close(autoencoder.reconstruct(mixed), autoencoder.reconstruct(by_hand))
-    assert a.with_edit(edit).region() == "face"
-    assert mixed.region() == "head"
+    assert a.with_edit(edit).regions() == ("face",)
+    assert mixed.regions() == ("head",)
 
 
 def test_gaussian_noise_is_one_normal_draw_for_the_whole_clip(a: ClipCode):

@@ -141,6 +141,23 @@ def test_regions_grow_from_the_face_to_all_but_background_and_cloth(project: Pat
     assert beside == ["background", "cloth"]
 
 
+@pytest.mark.parametrize("pack", ["published", "mini"])
+def test_regions_of_one_colour_are_parts_of_the_larger_ones_and_apart_from_the_eyes(project: Path, pack: str):
+    mini = json.loads((project / "model/packs/mini/pack.json").read_text(encoding="utf-8"))
+    classes = CLASSES if pack == "published" else mini["encoders"]["parser_classes"]
+    labels = torch.arange(len(classes))
+    eyes = torch.tensor([name in {"eyes", "l_eye", "r_eye"} for name in classes])
+    hair, lips, skin, face, head = (
+        region_mask(labels, classes, region) for region in ("hair", "lips", "skin", "face", "head")
+    )
+    assert eyes.any()
+    for part, whole in ((hair, head & ~face), (lips, face), (skin, head)):
+        assert part.any()
+        assert not (part & (~whole | eyes)).any()
+    assert not (hair & (lips | skin)).any()
+    assert torch.equal(region_mask(labels, classes, "hair", "lips"), hair | lips)
+
+
 def test_the_published_masks_leave_out_the_classes_with_the_published_numbers():
     labels = torch.arange(len(CLASSES))
     assert labels[~training_mask(labels)].tolist() == [0, 16, 18]
