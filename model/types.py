@@ -22,7 +22,7 @@ FrameStatus = Literal["detected", "interpolated", "held", "missing"]
 FRAME_STATUS: tuple[FrameStatus, ...] = ("detected", "interpolated", "held", "missing")
 """FaceTrack.status holds an index into this tuple."""
 
-Region = Literal["face", "face+hair", "head", "hair", "lips", "skin"]
+Region = Literal["face", "face+hair", "head", "hair", "lips", "skin", "jaw", "eyes", "crown"]
 """The part of a head that an edit may touch; what each holds: encoders/parser.py."""
 
 

@@ -23,8 +23,14 @@ REGION_CLASSES: dict[Region, frozenset[str]] = {
     "hair": frozenset({"hair"}),
     "lips": _LIPS,
     "skin": frozenset({"skin", "nose", "lips", "u_lip", "l_lip", "beard"}) | _EARS | _NECK,
+    "jaw": _FACE,
+    "eyes": _FACE,
+    "crown": _FACE | {"hair", "hat"},
 }
 """The parsing classes that make up each region, in the embedded pack's words and in CelebAMask-HQ's."""
+BANDS: dict[Region, tuple[float, float]] = {"jaw": (0.58, 1.0), "eyes": (0.34, 0.62), "crown": (0.0, 0.47)}
+"""The rows of the crop, as parts of its side, in which a region lies: an aligned head has its eyes near 0.47 and its mouth
+near 0.74 (faces/align.py)."""
 TINTED: frozenset[Region] = frozenset({"hair", "lips", "skin"})
 """Regions whose edits change a colour and no shape: they lie where the source has them. Of the others, what the edited
 picture shows counts as well, such as the frame of the glasses it got."""
@@ -52,5 +58,12 @@ class FaceParser(nn.Module):
 
 def region_mask(parsing: Tensor, classes: Sequence[str], *regions: Region) -> Tensor:
     """parsing [..., S, S] integer labels -> bool, True where any of the regions is."""
-    wanted = [i for i, name in enumerate(classes) if any(name in REGION_CLASSES[region] for region in regions)]
-    return torch.isin(parsing, torch.tensor(wanted, dtype=parsing.dtype, device=parsing.device))
+    mask = torch.zeros(parsing.shape, dtype=torch.bool, device=parsing.device)
+    for region in regions:
+        wanted = [i for i, name in enumerate(classes) if name in REGION_CLASSES[region]]
+        there = torch.isin(parsing, torch.tensor(wanted, dtype=parsing.dtype, device=parsing.device))
+        if region in BANDS:
+            first, last = (round(edge * parsing.shape[-2]) for edge in BANDS[region])
+            there[..., :first, :], there[..., last:, :] = False, False
+        mask |= there
+    return mask

@@ -14,10 +14,12 @@ from .loop import write_tensors
 from .recipe import MINI, Workshop, directions, load_averaged, training_facts
 
 REGIONS: dict[str, Region] = {
-    "Eyeglasses": "face",
-    "No_Beard": "face",
-    "Mustache": "face",
-    "Goatee": "face",
+    "Eyeglasses": "eyes",
+    "No_Beard": "jaw",
+    "Mustache": "jaw",
+    "Goatee": "jaw",
+    "Bangs": "crown",
+    "Receding_Hairline": "crown",
     "Black_Hair": "hair",
     "Blond_Hair": "hair",
     "Brown_Hair": "hair",
@@ -25,16 +27,16 @@ REGIONS: dict[str, Region] = {
     "Wearing_Lipstick": "lips",
     "Heavy_Makeup": "face",
     "Rosy_Cheeks": "skin",
-    "Bushy_Eyebrows": "face",
+    "Bushy_Eyebrows": "eyes",
     "Big_Nose": "face",
-    "Big_Lips": "face",
-    "Narrow_Eyes": "face",
-    "Bags_Under_Eyes": "face",
+    "Big_Lips": "jaw",
+    "Narrow_Eyes": "eyes",
+    "Bags_Under_Eyes": "eyes",
     "Young": "face+hair",
     "Male": "head",
     "Chubby": "head",
     "Pale_Skin": "skin",
-    "Wearing_Hat": "head",
+    "Wearing_Hat": "crown",
 }
 """Where each attribute may change the picture; those not named here are about the hair's shape: face+hair. A colour
 stays on what has it: what else its edit changes in the crop is the network's fault and is not pasted."""

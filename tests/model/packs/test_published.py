@@ -158,6 +158,25 @@ def test_regions_of_one_colour_are_parts_of_the_larger_ones_and_apart_from_the_e
     assert torch.equal(region_mask(labels, classes, "hair", "lips"), hair | lips)
 
 
+def test_a_band_of_the_face_lies_about_what_it_is_named_after():
+    """In a crop that is all skin. The eyes and mouth of a frontal face, by the alignment's own rule: the square's middle
+    lies a tenth of the way from the eyes to the mouth, its half side is 1.8 times that way."""
+    side = 64
+    eyes, mouth = (round(side * (0.5 + way / 3.6)) for way in (-0.1, 0.9))
+    nose = (2 * eyes + 3 * mouth) // 5
+    all_skin = torch.full((side, side), CLASSES.index("skin"))
+    jaw, band, crown = (region_mask(all_skin, CLASSES, region)[:, 0] for region in ("jaw", "eyes", "crown"))
+    assert jaw[mouth]
+    assert jaw[-1]
+    assert not jaw[eyes]
+    assert band[eyes]
+    assert not band[mouth]
+    assert not band[0]
+    assert crown[0]
+    assert not crown[nose]
+    assert bool(region_mask(all_skin, CLASSES, "jaw", "eyes", "crown").all())
+
+
 def test_the_published_masks_leave_out_the_classes_with_the_published_numbers():
     labels = torch.arange(len(CLASSES))
     assert labels[~training_mask(labels)].tolist() == [0, 16, 18]
