@@ -29,8 +29,8 @@ REGION_CLASSES: dict[Region, frozenset[str]] = {
 }
 """The parsing classes that make up each region, in the embedded pack's words and in CelebAMask-HQ's."""
 BANDS: dict[Region, tuple[float, float]] = {"jaw": (0.58, 1.0), "eyes": (0.34, 0.62), "crown": (0.0, 0.47)}
-"""The rows of the crop, as parts of its side, in which a region lies: an aligned head has its eyes near 0.47 and its mouth
-near 0.74 (faces/align.py)."""
+"""The rows of the crop, as parts of its side, in which a region lies: an aligned head has its eyes near 0.47 and its
+mouth near 0.74 (faces/align.py)."""
 TINTED: frozenset[Region] = frozenset({"hair", "lips", "skin"})
 """Regions whose edits change a colour and no shape: they lie where the source has them. Of the others, what the edited
 picture shows counts as well, such as the frame of the glasses it got."""

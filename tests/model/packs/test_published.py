@@ -159,8 +159,8 @@ def test_regions_of_one_colour_are_parts_of_the_larger_ones_and_apart_from_the_e
 
 
 def test_a_band_of_the_face_lies_about_what_it_is_named_after():
-    """In a crop that is all skin. The eyes and mouth of a frontal face, by the alignment's own rule: the square's middle
-    lies a tenth of the way from the eyes to the mouth, its half side is 1.8 times that way."""
+    """In a crop that is all skin. Where a frontal face has eyes and mouth, by the alignment's own rule: the square's
+    middle lies a tenth of the way from the eyes to the mouth, its half side is 1.8 times that way."""
     side = 64
     eyes, mouth = (round(side * (0.5 + way / 3.6)) for way in (-0.1, 0.9))
     nose = (2 * eyes + 3 * mouth) // 5
