@@ -27,6 +27,7 @@ from dva.dva_plugin.packs import open_pack
 from dva.model.autoencoder import Autoencoder
 from dva.model.code import ClipCode
 from dva.model.editing.attribute import attribute_edit
+from dva.model.packs.pack import Pack
 from dva.model.synth import ATTRIBUTES, EXCLUSIVE
 from dva.model.training.judge import Judge
 
@@ -83,18 +84,29 @@ def main() -> None:
     judge.eval()
     people = held_out_clips(options.people, options.frames, pack.spec.resolution, options.first)
     clips = [Subject(clip, autoencoder, judge) for clip in tqdm(people, total=options.people, desc="render")]
+    rows, sheet = measured(autoencoder, judge, clips, options.edit or every_edit(pack), options.clips)
+    options.json.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n", encoding="utf-8")
+    if options.sheet:
+        Image.fromarray(sheet).save(options.sheet)
+
+
+def every_edit(pack: Pack) -> list[tuple[str, float]]:
+    """Each attribute added, and No_Beard taken away, which is a beard."""
+    return [*((attribute.name, 1.0) for attribute in pack.attributes), ("No_Beard", -1.0)]
+
+
+def measured(
+    autoencoder: Autoencoder, judge: Judge, clips: list[Subject], edits: list[tuple[str, float]], most: int
+) -> tuple[list[Row], np.ndarray]:
+    """A row an edit, over at most so many clips, and a sheet uint8 [H, W, 3]: source, edited, truth."""
     rows, pictures = [], []
-    edits = options.edit or [(a.name, 1.0) for a in pack.attributes] + [("No_Beard", -1.0)]
     for edit in tqdm(edits, desc="edits"):
-        row, strip = _measure(autoencoder, judge, clips, edit, options.clips)
+        row, strip = _measure(autoencoder, judge, clips, edit, most)
         rows.append(row)
         pictures.append(strip)
         tqdm.write(_line(row))
-    options.json.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n", encoding="utf-8")
-    if options.sheet:
-        height = max(p.shape[0] for p in pictures)
-        padded = [np.pad(p, ((0, height - p.shape[0]), (0, 6), (0, 0))) for p in pictures]
-        Image.fromarray(np.concatenate(padded, 1)).save(options.sheet)
+    height = max(picture.shape[0] for picture in pictures)
+    return rows, np.concatenate([np.pad(p, ((0, height - p.shape[0]), (0, 6), (0, 0))) for p in pictures], 1)
 
 
 def _options() -> argparse.Namespace:

@@ -29,14 +29,17 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=500)
     parser.add_argument("--json", type=Path, required=True)
     options = parser.parse_args()
-    pack, faces = open_pack(options.pack), load_faces(options.faces)
-    rows = torch.randperm(len(faces.images), generator=torch.Generator().manual_seed(0))[: options.count]
-    with torch.no_grad():
-        facts = {"faces": len(rows), **_landmarks(pack, faces, rows), **_parser(pack, faces, rows)}
-        facts |= _identity(pack, faces, rows)
-    facts["mtcnn_finds"] = _found(faces, rows)
+    facts = measured(open_pack(options.pack), load_faces(options.faces), options.count)
     options.json.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(facts, indent=1))
+
+
+@torch.no_grad()
+def measured(pack: Pack, faces: Faces, count: int) -> dict[str, Any]:
+    """What the encoders make of so many of the faces, drawn without choice."""
+    rows = torch.randperm(len(faces.images), generator=torch.Generator().manual_seed(0))[:count]
+    facts = {"faces": len(rows), **_landmarks(pack, faces, rows), **_parser(pack, faces, rows)}
+    return facts | _identity(pack, faces, rows) | {"mtcnn_finds": _found(faces, rows)}
 
 
 def _signed(faces: Faces, rows: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ next evaluation asks for the same block again. At 256x256 that takes a third of 
 
 import ctypes
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from threading import Lock
 
@@ -50,7 +50,7 @@ _heap = _Heap()
 
 
 @contextmanager
-def kept_heap() -> Iterator[None]:
+def kept_heap() -> Generator[None]:
     """Large blocks that are freed inside stay with the process; at the end all that is free goes back to the system.
 
     The setting is the whole process's; nested and concurrent users share it. Without glibc (macOS, Windows, musl)
