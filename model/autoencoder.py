@@ -21,7 +21,7 @@ from .predictor import Precision, fast_at, multiplying_in, predictor, within_ran
 from .samplers import PATHS, PredictEps, Solver, guided, solver_named, x0_from_eps
 from .schedule import TRAIN_STEPS
 from .twins import Twins
-from .types import FaceTrack, OnProgress, Progress, ignore_progress
+from .types import FaceTrack, OnProgress, Progress, Region, ignore_progress
 
 Preview = Callable[[], Tensor]
 Look = Callable[[Preview | None], None]
@@ -211,7 +211,7 @@ class Autoencoder:
         """[n, S, S] bool: what may change, in the source's crops and, where shapes change, in the edited ones too."""
         regions, classes = code.regions(), self.pack.spec.parser_classes
         mask = region_mask(code.parsing[rows], classes, *regions)
-        shapes = [region for region in regions if region not in TINTED]
+        shapes: list[Region] = [region for region in regions if region not in TINTED]
         if not shapes:
             return mask
         labels = self.networks.parser(self._laid_out(x0.clamp(-1, 1))).argmax(1).to(torch.uint8).cpu()
