@@ -42,9 +42,14 @@ def source_of(frames: Clip, frame_rate: Fraction) -> FrameSource:
 
 def _image_source(images: Tensor, frame_rate: Fraction) -> ArraySource:
     if images.ndim != 4 or images.shape[-1] != 3 or len(images) == 0:
+        if 0 in images.shape:
+            remedy = "it is empty, so look at what loads or cuts the clip before it"
+        elif images.shape[-1] == 4:
+            remedy = "take off its alpha channel with Split Image with Alpha"
+        else:
+            remedy = "look at what makes it"
         raise InputError(
-            f"frames must be an IMAGE of at least one RGB picture [T, H, W, 3], not {list(images.shape)}; "
-            "drop an alpha channel, and check what the loader before it gave"
+            f"frames must be an IMAGE of at least one RGB picture [T, H, W, 3], not {list(images.shape)}; {remedy}"
         )
     return ArraySource(images.detach().cpu().float().numpy(), frame_rate)
 
