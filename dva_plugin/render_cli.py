@@ -109,8 +109,26 @@ def targets_of(graph: "Graph", outputs: list[str]) -> tuple[dict[str, Path], Pat
         suffix = Path(text).suffix.lower()
         kinds = SAVERS.get(suffix, SAVERS[""])
         node, name = chosen_node(graph, text, kinds, "-o", f"{suffix or 'video'} files")
-        targets[node.id] = Path(name)
+        targets[node.id] = writable(Path(name), node)
     return targets, folder
+
+
+def writable(path: Path, node: "Node") -> Path:
+    """Return the file or folder that a node is to write; UsageError where it cannot, or that would show at the end."""
+    from ..model.video.encoding import ENCODERS, choose_codec
+
+    chosen = node.inputs.get("codec") if node.kind == "DVA_SaveVideo" else None
+    codec = next((codec for codec in ENCODERS if codec == chosen), "auto")
+    folder = path.absolute().parent
+    if codec in ("png8", "png16"):
+        if path.suffix:
+            raise UsageError(f"node {node.id} ({node.kind}) writes a folder of pictures; name it without {path.suffix}")
+    elif node.kind != "DVA_SaveClipCode":
+        choose_codec(path, codec)
+        folder = folder.parent if path.suffix.lower() == ".png" else folder
+    if not folder.is_dir():
+        raise UsageError(f"{path} cannot be written: there is no folder {folder}; make it first")
+    return path
 
 
 def named_codes(graph: "Graph") -> dict[str, Path]:
