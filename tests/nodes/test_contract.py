@@ -6,6 +6,7 @@
 import ast
 import inspect
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,9 @@ def test_the_help_page_tells_of_every_input_and_output(project: Path, node: str)
     outputs = ["output", *kind.RETURN_NAMES] if kind.RETURN_TYPES else []
     assert told == ["input", *inputs, *outputs]
     assert page.startswith(f"# {dva.NODE_DISPLAY_NAME_MAPPINGS[node]}\n")
+    assert "\n## Example\n" in page
+    pictures = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", page)
+    assert pictures and all((project / dva.WEB_DIRECTORY / "docs" / picture).is_file() for picture in pictures)
 
 
 def test_a_node_is_a_schema_and_one_call(project: Path) -> None:
