@@ -75,6 +75,6 @@ SHOWS = (
         "rendered",
         "a talking head made by code, the kind of face the embedded pack was trained on",
         "one person",
-        ((("Blond_Hair", 0.8),), (("Goatee", 1.0),)),
+        ((("Blond_Hair", 0.8),), (("Black_Hair", 0.7),)),
     ),
 )
