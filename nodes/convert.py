@@ -1,5 +1,6 @@
 """Between ComfyUI's tensors and ours. IMAGE is [T, H, W, 3] and MASK [T, H, W], float32 in [0, 1]."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
@@ -83,10 +84,13 @@ def suffix_for(codec: Codec, clip: FrameSource) -> str:
     return first
 
 
-def write_frames(path: Path, clip: FrameSource, codec: Codec) -> None:
-    """Write a clip frame by frame, with the host's bar; path: a file, or the folder of pictures that it becomes."""
+def write_frames(path: Path, clip: FrameSource, codec: Codec, notes: Mapping[str, str]) -> None:
+    """Write a clip frame by frame, with the host's bar.
+
+    path: a file, or the folder of pictures that it becomes. notes: the file's own metadata; pictures have none.
+    """
     on_progress = current_host().on_progress()
-    with VideoWriter(path if path.suffix else path / PICTURES, clip, codec) as writer:
+    with VideoWriter(path if path.suffix else path / PICTURES, clip, codec, notes) as writer:
         for i, frame in enumerate(clip):
             writer.write(frame)
             on_progress(Progress("write", i + 1, clip.frame_count))
