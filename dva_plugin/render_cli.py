@@ -146,8 +146,10 @@ def chosen_node(graph: "Graph", text: str, kinds: tuple[str, ...], option: str, 
         if node not in candidates:
             raise UsageError(f"{option} {text}: node {node.id} is {node.kind}, not {' or '.join(kinds)}")
         return node, value
+    if not candidates:
+        raise UsageError(f"{option} {text}: the graph has no node for {what}, which would be {' or '.join(kinds)}")
     if len(candidates) != 1:
-        found = ", ".join(f"{node.id} ({node.kind})" for node in candidates) or "none"
+        found = ", ".join(f"{node.id} ({node.kind})" for node in candidates)
         raise UsageError(
             f"{option} {text}: the graph has these nodes for {what}: {found}; say which: {option} NODE={text}"
         )
@@ -169,6 +171,8 @@ def node_named(graph: "Graph", name: str) -> "Node":
 def existing(name: str) -> Path:
     """Return a file of the user's, with its whole path."""
     path = Path(name).expanduser().absolute()
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder; name a file")
     if not path.is_file():
         raise UsageError(f"there is no file {path}; name one that is there")
     return path
