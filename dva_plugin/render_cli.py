@@ -9,6 +9,7 @@ from .console import ConsoleProgress, say
 from .host import DEVICE_NAMES, choose_device
 
 if TYPE_CHECKING:
+    from ..model.video import CodecChoice
     from .graph_check import Classes
     from .graph_file import Graph, Node
 
@@ -118,7 +119,8 @@ def writable(path: Path, node: "Node") -> Path:
     from ..model.video.encoding import ENCODERS, choose_codec
 
     chosen = node.inputs.get("codec") if node.kind == "DVA_SaveVideo" else None
-    codec = next((codec for codec in ENCODERS if codec == chosen), "auto")
+    named: list[CodecChoice] = [codec for codec in ENCODERS if codec == chosen]
+    codec = named[0] if named else "auto"
     folder = path.absolute().parent
     if codec in ("png8", "png16"):
         if path.suffix:
