@@ -1,7 +1,7 @@
-"""`dva demo`: two short clips made on the spot, edited, and shown before and after.
+"""`dva demo`: two short clips that come along, edited, and shown before and after.
 
-One clip is a photograph under a slow camera move, the other a talking head that our own renderer makes, which is the
-kind of face that the embedded pack was trained on (model/demo.py).
+One clip is a photograph under a slow camera move, the other a talking head that our own renderer made, which is the
+kind of face that the embedded pack was trained on (model/demo).
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from ..model.demo import FRAME_RATE, DemoKind, draw_demo
+from ..model.demo.clips import FRAME_RATE, DemoKind, demo_clip
 from ..model.packs.pack import Pack
 from ..model.types import ByteArray
 from ..model.video import ArraySource, open_video, write_video
@@ -32,13 +32,13 @@ class Show:
 
 
 def run_demo(pack: Pack, device: torch.device, folder: Path | None = None) -> None:
-    """Make the clips, edit each, and write clips and contact sheets into a folder, `demo` where none is named."""
+    """Take the clips, edit each, and write clips and contact sheets into a folder, `demo` where none is named."""
     folder = (folder or Path("demo")).absolute()
     folder.mkdir(parents=True, exist_ok=True)
     for show in SHOWS:
         say(f"{show.name}: {show.about}")
         source = folder / f"{show.name}.mkv"
-        frames = draw_demo(show.kind, FRAMES).frames
+        frames = demo_clip(show.kind, FRAMES).frames
         clip = ArraySource(frames, FRAME_RATE)
         write_video(source, clip, clip)
         source.with_suffix(".dva").unlink(missing_ok=True)
@@ -75,6 +75,6 @@ SHOWS = (
         "rendered",
         "a talking head made by code, the kind of face the embedded pack was trained on",
         "one person",
-        ((("Blond_Hair", 0.8),), (("Goatee", 1.0),)),
+        ((("Blond_Hair", 0.8),), (("Black_Hair", 0.7),)),
     ),
 )

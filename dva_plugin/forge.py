@@ -11,6 +11,7 @@ from .host import DEVICE_NAMES, choose_device
 
 STILLS = 12
 """Frames of each real clip that the judge of identity is measured on."""
+COMPILES = "drawing; the first time, the renderer is compiled, which takes a minute or two"
 
 
 def add_forge_steps(forge: argparse.ArgumentParser) -> None:
@@ -53,6 +54,9 @@ def add_forge_steps(forge: argparse.ArgumentParser) -> None:
     judge.add_argument("--clips", type=Path, help="folder of real clips of one person each, to measure identity on")
     judge.add_argument("--note", default="", help="how it was trained, kept in judge.json")
     judge.set_defaults(run=_judge)
+    demo = steps.add_parser("demo", help="draw the demo clips that come along anew")
+    demo.add_argument("folder", type=Path, help="folder to write them into")
+    demo.set_defaults(run=_demo)
 
 
 def seed_number(text: str) -> int:
@@ -66,6 +70,7 @@ def _render(options: argparse.Namespace) -> None:
     from ..model.training.data import render_shard
     from ..model.training.recipe import MINI
 
+    say(COMPILES)
     with ConsoleProgress() as progress:
         render_shard(options.shard, options.people, options.seed, MINI["resolution"], progress)
     say(f"wrote {options.shard}")
@@ -123,3 +128,12 @@ def _judge(options: argparse.Namespace) -> None:
     clips = face_stills(options.clips, STILLS, side, FaceDetector()) if options.clips else {}
     assemble_judge(workshop, options.pack, options.note, clips)
     say(f"wrote {options.pack}")
+
+
+def _demo(options: argparse.Namespace) -> None:
+    from ..model.demo.drawing import write_drawn
+
+    say(COMPILES)
+    with ConsoleProgress() as progress:
+        files = write_drawn(options.folder, progress)
+    say("\n".join(f"wrote {file}" for file in files))

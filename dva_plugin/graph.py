@@ -154,7 +154,7 @@ class _Run:
 
 def _sentence(text: str) -> str:
     """What a node says of itself: the file that it wrote, or a text."""
-    return f"wrote {text}" if "\n" not in text and Path(text).is_file() else text
+    return f"wrote {text}" if "\n" not in text and Path(text).exists() else text
 
 
 def _rows(inputs: Mapping[str, list[Any]]) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ elsewhere a stranger's `comfy` could answer. torch is imported late because list
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -87,6 +88,10 @@ class Host(Protocol):
 
     def shown_file(self, path: Path) -> dict[str, Any]:
         """Return what a node answers so that the host shows the clip that was saved in its output folder."""
+        ...
+
+    def graph_notes(self, prompt: Any, extra: Any) -> dict[str, str]:  # noqa: ANN401 - the host's own
+        """Return what a saved clip says of the graph that made it, so that the host can open it from there."""
         ...
 
     def temp_folder(self) -> Path:
@@ -183,6 +188,11 @@ class ComfyHost:
         shown = {"filename": place.name, "subfolder": place.parent.as_posix().removeprefix("."), "type": "output"}
         return {"images": [shown], "animated": (True,), **named}
 
+    def graph_notes(self, prompt: Any, extra: Any) -> dict[str, str]:  # noqa: ANN401
+        """Return what ComfyUI's own Save Video writes, and nothing where its user forbids that."""
+        notes = {} if _comfy("comfy.cli_args").args.disable_metadata else {**(extra or {}), "prompt": prompt}
+        return {name: json.dumps(value) for name, value in notes.items() if value is not None}
+
     def temp_folder(self) -> Path:
         """Return ComfyUI's, which it empties when it starts and ends."""
         return Path(_comfy("folder_paths").get_temp_directory())
@@ -226,10 +236,7 @@ def current_host() -> Host:
 
 
 def choose_device(name: DeviceName = "auto") -> torch.device:
-    """Turn the user's choice into a device that is there.
-
-    Raises DeviceError when the named device is absent.
-    """
+    """Turn the user's choice into a device that is there; DeviceError when the named one is absent."""
     import torch  # noqa: PLC0415 - see the module's docstring
 
     match name:

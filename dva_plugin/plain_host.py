@@ -83,6 +83,11 @@ class PlainHost:
         """Return its name."""
         return {"text": [str(path)]}
 
+    def graph_notes(self, prompt: Any, extra: Any) -> dict[str, str]:  # noqa: ANN401
+        """Return nothing: nobody would open it, and the graph may name files of the user's."""
+        del prompt, extra
+        return {}
+
     def temp_folder(self) -> Path:
         """Return a folder that goes when Python ends."""
         return _passing_folder()

@@ -9,6 +9,7 @@ from .console import ConsoleProgress, say
 from .host import DEVICE_NAMES, choose_device
 
 if TYPE_CHECKING:
+    from ..model.video import CodecChoice
     from .graph_check import Classes
     from .graph_file import Graph, Node
 
@@ -109,8 +110,27 @@ def targets_of(graph: "Graph", outputs: list[str]) -> tuple[dict[str, Path], Pat
         suffix = Path(text).suffix.lower()
         kinds = SAVERS.get(suffix, SAVERS[""])
         node, name = chosen_node(graph, text, kinds, "-o", f"{suffix or 'video'} files")
-        targets[node.id] = Path(name)
+        targets[node.id] = writable(Path(name), node)
     return targets, folder
+
+
+def writable(path: Path, node: "Node") -> Path:
+    """Return the file or folder that a node is to write; UsageError where it cannot, or that would show at the end."""
+    from ..model.video.encoding import ENCODERS, choose_codec
+
+    chosen = node.inputs.get("codec") if node.kind == "DVA_SaveVideo" else None
+    named: list[CodecChoice] = [codec for codec in ENCODERS if codec == chosen]
+    codec = named[0] if named else "auto"
+    folder = path.absolute().parent
+    if codec in ("png8", "png16"):
+        if path.suffix:
+            raise UsageError(f"node {node.id} ({node.kind}) writes a folder of pictures; name it without {path.suffix}")
+    elif node.kind != "DVA_SaveClipCode":
+        choose_codec(path, codec)
+        folder = folder.parent if path.suffix.lower() == ".png" else folder
+    if not folder.is_dir():
+        raise UsageError(f"{path} cannot be written: there is no folder {folder}; make it first")
+    return path
 
 
 def named_codes(graph: "Graph") -> dict[str, Path]:
@@ -128,8 +148,10 @@ def chosen_node(graph: "Graph", text: str, kinds: tuple[str, ...], option: str, 
         if node not in candidates:
             raise UsageError(f"{option} {text}: node {node.id} is {node.kind}, not {' or '.join(kinds)}")
         return node, value
+    if not candidates:
+        raise UsageError(f"{option} {text}: the graph has no node for {what}, which would be {' or '.join(kinds)}")
     if len(candidates) != 1:
-        found = ", ".join(f"{node.id} ({node.kind})" for node in candidates) or "none"
+        found = ", ".join(f"{node.id} ({node.kind})" for node in candidates)
         raise UsageError(
             f"{option} {text}: the graph has these nodes for {what}: {found}; say which: {option} NODE={text}"
         )
@@ -151,6 +173,8 @@ def node_named(graph: "Graph", name: str) -> "Node":
 def existing(name: str) -> Path:
     """Return a file of the user's, with its whole path."""
     path = Path(name).expanduser().absolute()
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder; name a file")
     if not path.is_file():
         raise UsageError(f"there is no file {path}; name one that is there")
     return path

@@ -17,12 +17,12 @@ PLUGIN = Path(__file__).resolve().parents[1]
 OLDEST = (3, 10)
 
 USAGE = """\
-python installer demo    install into .venv, then edit a clip the demo makes itself
+python installer demo    install into .venv, then edit two short clips that come along
 python installer test    install into .venv, then run every test
 
 Arguments after the command go to `dva demo` or to pytest."""
 
-EXTRAS = {"demo": frozenset({"metrics", "synth"}), "test": frozenset({"metrics", "synth", "test", "text"})}
+EXTRAS = {"demo": frozenset({"metrics"}), "test": frozenset({"metrics", "synth", "test", "text"})}
 MODULE = {"demo": ("-m", "dva", "demo"), "test": ("-m", "pytest")}
 
 

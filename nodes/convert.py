@@ -1,5 +1,6 @@
 """Between ComfyUI's tensors and ours. IMAGE is [T, H, W, 3] and MASK [T, H, W], float32 in [0, 1]."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
@@ -42,9 +43,14 @@ def source_of(frames: Clip, frame_rate: Fraction) -> FrameSource:
 
 def _image_source(images: Tensor, frame_rate: Fraction) -> ArraySource:
     if images.ndim != 4 or images.shape[-1] != 3 or len(images) == 0:
+        if 0 in images.shape:
+            remedy = "it is empty, so look at what loads or cuts the clip before it"
+        elif images.shape[-1] == 4:
+            remedy = "take off its alpha channel with Split Image with Alpha"
+        else:
+            remedy = "look at what makes it"
         raise InputError(
-            f"frames must be an IMAGE of at least one RGB picture [T, H, W, 3], not {list(images.shape)}; "
-            "drop an alpha channel, and check what the loader before it gave"
+            f"frames must be an IMAGE of at least one RGB picture [T, H, W, 3], not {list(images.shape)}; {remedy}"
         )
     return ArraySource(images.detach().cpu().float().numpy(), frame_rate)
 
@@ -78,10 +84,13 @@ def suffix_for(codec: Codec, clip: FrameSource) -> str:
     return first
 
 
-def write_frames(path: Path, clip: FrameSource, codec: Codec) -> None:
-    """Write a clip frame by frame, with the host's bar; path: a file, or the folder of pictures that it becomes."""
+def write_frames(path: Path, clip: FrameSource, codec: Codec, notes: Mapping[str, str]) -> None:
+    """Write a clip frame by frame, with the host's bar.
+
+    path: a file, or the folder of pictures that it becomes. notes: the file's own metadata; pictures have none.
+    """
     on_progress = current_host().on_progress()
-    with VideoWriter(path if path.suffix else path / PICTURES, clip, codec) as writer:
+    with VideoWriter(path if path.suffix else path / PICTURES, clip, codec, notes) as writer:
         for i, frame in enumerate(clip):
             writer.write(frame)
             on_progress(Progress("write", i + 1, clip.frame_count))

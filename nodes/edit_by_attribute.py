@@ -1,5 +1,6 @@
 """Edit Identity by Attribute."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from ..dva_plugin.home import installed_packs, pack_facts
@@ -7,7 +8,7 @@ from ..model.code import ClipCode
 from ..model.editing.attribute import MAX_STRENGTH, attribute_edit
 from ..model.errors import ModelFilesError
 from ..model.packs.pack import Pack
-from .lists import each_run, strengths
+from .lists import each_run, readable, strengths
 from .sockets import CATEGORY, CODE, CODE_INPUT, CURVE_INPUT, KEYFRAMES_INPUT, MODEL_INPUT, Inputs
 
 DEFAULT_ATTRIBUTE = "Eyeglasses"
@@ -43,6 +44,11 @@ class EditByAttribute:
             },
             "optional": {"curve": CURVE_INPUT},
         }
+
+    @classmethod
+    def VALIDATE_INPUTS(cls, keyframes: Sequence[str | None] = ()) -> bool | str:  # noqa: N802 - ComfyUI's name
+        """Refuse keyframes that cannot be read before the clip is encoded, and not after."""
+        return readable(keyframes)
 
     def edit(
         self,

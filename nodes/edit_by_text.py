@@ -1,6 +1,7 @@
 """Edit Identity by Text."""
 
 import re
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from ..dva_plugin.home import direction_folder
@@ -15,7 +16,7 @@ from ..model.encoders.clip_cache import open_clip_model
 from ..model.errors import UsageError
 from ..model.packs.pack import Pack
 from .at_work import at_work
-from .lists import each_run, strengths
+from .lists import each_run, readable, strengths
 from .sockets import CATEGORY, CODE, CODE_INPUT, CURVE_INPUT, KEYFRAMES_INPUT, MODEL_INPUT, Inputs
 
 NEUTRAL_TIP = "What is in the clip, in a few words of English, such as 'face'."
@@ -62,6 +63,11 @@ class EditByText:
     def INPUT_TYPES(cls) -> Inputs:  # noqa: N802 - ComfyUI's name
         """What ComfyUI shows."""
         return {"required": REQUIRED, "optional": OPTIONAL}
+
+    @classmethod
+    def VALIDATE_INPUTS(cls, keyframes: Sequence[str | None] = ()) -> bool | str:  # noqa: N802 - ComfyUI's name
+        """Refuse keyframes that cannot be read before the clip is encoded, and not after."""
+        return readable(keyframes)
 
     def edit(  # noqa: PLR0913 - one a socket
         self,

@@ -21,6 +21,16 @@ def strengths(strength: float, keyframes: str, curve: Sequence[Any] | None, fram
     return strength * curve_values(parse_keyframes(keyframes), frames) * whole_curve(curve, frames)
 
 
+def readable(keyframes: Sequence[str | None]) -> bool | str:
+    """ComfyUI's answer to whether a node may run with these texts: True, or what is wrong; None is one yet to come."""
+    try:
+        for text in keyframes:
+            parse_keyframes(text or "")
+    except UsageError as error:
+        return str(error)
+    return True
+
+
 def whole_curve(curve: Sequence[Any] | None, frames: int) -> FloatArray:
     """[frames] float32 of a socket that brings a list of numbers, one value that is such a list, or one number.
 

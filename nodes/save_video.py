@@ -37,12 +37,21 @@ class SaveVideo:
                 "filename_prefix": ("STRING", {"default": "dva/video", "tooltip": PREFIX_TIP}),
                 "codec": (CODECS, {"default": "ffv1", "tooltip": CODEC_TIP}),
                 "frame_rate": RATE_INPUT,
-            }
+            },
+            "hidden": {"prompt": "PROMPT", "extra_pnginfo": "EXTRA_PNGINFO"},
         }
 
-    def save(self, frames: Clip, filename_prefix: str, codec: Codec, frame_rate: float) -> dict[str, Any]:
-        """Write under the next free number."""
+    def save(
+        self,
+        frames: Clip,
+        filename_prefix: str,
+        codec: Codec,
+        frame_rate: float,
+        prompt: Any = None,  # noqa: ANN401 - ComfyUI's own
+        extra_pnginfo: Any = None,  # noqa: ANN401
+    ) -> dict[str, Any]:
+        """Write under the next free number, with the graph in the file's metadata where ComfyUI gives it."""
         host, clip = current_host(), source_of(frames, rate_of(frame_rate))
         path = host.new_output_file(filename_prefix, suffix_for(codec, clip))
-        write_frames(path, clip, codec)
+        write_frames(path, clip, codec, host.graph_notes(prompt, extra_pnginfo))
         return {"ui": host.shown_file(path), "result": (str(path),)}

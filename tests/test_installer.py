@@ -57,27 +57,27 @@ def rehearsal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rehearsal:
 def test_a_fresh_clone_gets_an_environment_once(rehearsal: Rehearsal) -> None:
     flow.prepare(rehearsal, DEMO)
     flow.prepare(rehearsal, DEMO)
-    assert rehearsal.done == ["create", "install metrics+synth"]
+    assert rehearsal.done == ["create", "install metrics"]
 
 
 def test_test_adds_to_what_the_demo_installed_and_the_demo_still_starts_at_once(rehearsal: Rehearsal) -> None:
     for extras in (DEMO, TEST, DEMO, TEST):
         flow.prepare(rehearsal, extras)
-    assert rehearsal.done == ["create", "install metrics+synth", "install metrics+synth+test+text"]
+    assert rehearsal.done == ["create", "install metrics", "install metrics+synth+test+text"]
 
 
 def test_other_dependencies_are_installed_into_the_same_environment(rehearsal: Rehearsal) -> None:
     flow.prepare(rehearsal, DEMO)
     (rehearsal.plugin / "pyproject.toml").write_text(PYPROJECT.replace('"torch"', '"torch>=2.4"'))
     flow.prepare(rehearsal, DEMO)
-    assert rehearsal.done == ["create", "install metrics+synth", "install metrics+synth"]
+    assert rehearsal.done == ["create", "install metrics", "install metrics"]
 
 
 def test_another_line_length_is_no_reason_to_install(rehearsal: Rehearsal) -> None:
     flow.prepare(rehearsal, DEMO)
     (rehearsal.plugin / "pyproject.toml").write_text(PYPROJECT.replace("100", "120"))
     flow.prepare(rehearsal, DEMO)
-    assert rehearsal.done == ["create", "install metrics+synth"]
+    assert rehearsal.done == ["create", "install metrics"]
 
 
 def test_an_interrupted_installation_goes_on(rehearsal: Rehearsal) -> None:
@@ -85,7 +85,7 @@ def test_an_interrupted_installation_goes_on(rehearsal: Rehearsal) -> None:
     with pytest.raises(KeyboardInterrupt):
         flow.prepare(rehearsal, DEMO)
     flow.prepare(rehearsal, DEMO)
-    assert rehearsal.done == ["create", "install metrics+synth", "install metrics+synth"]
+    assert rehearsal.done == ["create", "install metrics", "install metrics"]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no polite kill")
@@ -118,13 +118,13 @@ def test_a_python_that_no_longer_starts_is_replaced(rehearsal: Rehearsal) -> Non
     flow.prepare(rehearsal, DEMO)
     rehearsal.python_version = None
     flow.prepare(rehearsal, DEMO)
-    assert rehearsal.done == ["create", "install metrics+synth"] * 2
+    assert rehearsal.done == ["create", "install metrics"] * 2
 
 
 def test_an_environment_of_an_old_python_is_replaced(rehearsal: Rehearsal) -> None:
     rehearsal.python_version = "3.9"
     flow.prepare(rehearsal, DEMO)
-    assert rehearsal.done == ["create", "install metrics+synth"]
+    assert rehearsal.done == ["create", "install metrics"]
 
 
 def test_a_damaged_environment_is_made_anew_once(rehearsal: Rehearsal) -> None:
@@ -132,14 +132,14 @@ def test_a_damaged_environment_is_made_anew_once(rehearsal: Rehearsal) -> None:
     rehearsal.folder.mkdir()
     rehearsal.troubles = [trouble.DamagedError("torn")]
     flow.prepare(rehearsal, DEMO)
-    assert rehearsal.done == ["install metrics+synth", "create", "install metrics+synth"]
+    assert rehearsal.done == ["install metrics", "create", "install metrics"]
 
 
 def test_a_new_environment_that_fails_is_not_made_again(rehearsal: Rehearsal) -> None:
     rehearsal.troubles = [trouble.DamagedError("pip stopped")]
     with pytest.raises(trouble.TroubleError, match="pip stopped"):
         flow.prepare(rehearsal, DEMO)
-    assert rehearsal.done == ["create", "install metrics+synth"]
+    assert rehearsal.done == ["create", "install metrics"]
 
 
 def test_a_failed_installation_leaves_no_stamp(rehearsal: Rehearsal) -> None:
@@ -171,7 +171,7 @@ def test_the_second_of_two_installers_steps_back(rehearsal: Rehearsal) -> None:
     with only_one(rehearsal.plugin / ".venv.lock"), pytest.raises(trouble.TroubleError, match="another installer"):
         flow.prepare(rehearsal, DEMO)
     flow.prepare(rehearsal, DEMO)
-    assert rehearsal.done == ["create", "install metrics+synth"]
+    assert rehearsal.done == ["create", "install metrics"]
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """A video file while it is written: one stream of pictures, all sound, and what the source says of itself."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from fractions import Fraction
 from math import lcm
@@ -37,10 +37,11 @@ TIMECODE = re.compile(r"([01]\d|2[0-3]):[0-5]\d:[0-5]\d[:;.]\d{2,3}")
 class MediaFile:
     """Written under a temporary name beside its place, which it takes at the end."""
 
-    def __init__(self, path: Path, like: FrameSource, codec: Codec) -> None:
+    def __init__(self, path: Path, like: FrameSource, codec: Codec, notes: Mapping[str, str]) -> None:
         """InputError or UsageError for a place that cannot be taken."""
         self.path, self._like = path, like
         self._codec: Codec = codec
+        self._notes = notes
         self._check_place()
         self._part = path.with_name(f".{path.stem}.{token_hex(4)}.part{path.suffix}")
         self._container: OutputContainer | None = None
@@ -69,7 +70,9 @@ class MediaFile:
     def _start(self, frame: Frame) -> VideoStream:
         """Open the file for frames like the first one, and write its header."""
         like, encoder = self._like, ENCODERS[self._codec]
-        options = matroska.MUXER_OPTIONS if self.path.suffix.lower() == ".mkv" else {"movflags": "faststart"}
+        # without use_metadata_tags, mp4 and mov drop keys that they do not know
+        flags = {"movflags": "faststart+use_metadata_tags" if self._notes else "faststart"}
+        options = matroska.MUXER_OPTIONS if self.path.suffix.lower() == ".mkv" else flags
         container = self._container = av.open(str(self._part.absolute()), "w", options=dict(options))
         stream = container.add_stream(encoder.name, rate=like.frame_rate, options=dict(encoder.options))
         assert isinstance(stream, VideoStream)
@@ -86,6 +89,7 @@ class MediaFile:
         if (file := source_file(like)) is not None:
             self._copy_metadata(container, stream, file)
             self._audio = AudioCopy(file, container)
+        container.metadata.update(self._notes)
         if self._needs_display_size():
             stream.metadata["title"] = matroska.PLACEHOLDER
         container.start_encoding()

@@ -1,6 +1,6 @@
 """Writing video: everything that was not edited stays as the source had it, and nothing half-written is left behind."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol
@@ -42,15 +42,20 @@ class VideoWriter:
     interruption nothing is left. Matroska rounds time stamps to milliseconds.
     """
 
-    def __init__(self, path: str | Path, like: FrameSource, codec: CodecChoice = "auto") -> None:
-        """Check all that can be checked before any work, with the clip's first frame: UsageError or InputError."""
+    def __init__(
+        self, path: str | Path, like: FrameSource, codec: CodecChoice = "auto", notes: Mapping[str, str] | None = None
+    ) -> None:
+        """Check all that can be checked before any work, with the clip's first frame: UsageError or InputError.
+
+        notes: key -> text that goes into the file's metadata; pictures have none.
+        """
         self.path = Path(path)
         self._codec: Codec = choose_codec(self.path, codec, like.format.bits)
         self._output: Output
         if self._codec in ("png8", "png16"):
             self._output = PictureFolder(self.path, like, self._codec)
         else:
-            self._output = MediaFile(self.path, like, self._codec)
+            self._output = MediaFile(self.path, like, self._codec, notes or {})
             check_audio(self.path, like, self._codec)
         for frame in like.frames(0, 1):
             encodable(frame, self._codec)

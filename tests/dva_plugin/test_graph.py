@@ -271,12 +271,19 @@ def test_the_node_meant_by_an_option_must_be_clear(tmp_path: Path) -> None:
     ):
         with pytest.raises(UsageError, match=said):
             with_setting(read, text, node_classes())
-    with pytest.raises(UsageError, match="no file"):
-        with_clip(read, f"2={tmp_path / 'none.mp4'}")
+    for clip, said in ((tmp_path / "none.mp4", "no file"), (tmp_path, "is a folder")):
+        with pytest.raises(UsageError, match=said):
+            with_clip(read, f"2={clip}")
     assert targets_of(read, ["out.mkv"])[0] == {"3": Path("out.mkv")}
     assert targets_of(read, [str(tmp_path)]) == ({}, tmp_path)
-    with pytest.raises(UsageError, match="node 1 is LoadVideo"):
-        targets_of(read, ["1=out.mkv"])
+    for name, said in (
+        ("1=out.mkv", "node 1 is LoadVideo"),
+        ("out.avi", "suffix must"),
+        ("no/o.mkv", "no folder"),
+        ("out.dva", "no node for .dva files"),
+    ):
+        with pytest.raises(UsageError, match=said):
+            targets_of(read, [name])
 
 
 def test_types_fit_as_in_comfyui() -> None:

@@ -176,9 +176,12 @@ def test_a_code_comes_back_from_its_file(chain, tmp_path: Path, monkeypatch: pyt
             chain.node("SaveClipCode")(code, prefix)
 
 
-@pytest.mark.parametrize("shape", [(2, 8, 8, 4), (0, 8, 8, 3), (8, 8, 3)])
-def test_what_is_no_clip_is_refused_in_a_sentence(chain, shape):
-    with pytest.raises(InputError, match="at least one RGB picture"):
+@pytest.mark.parametrize(
+    ("shape", "remedy"),
+    [((2, 8, 8, 4), "Split Image with Alpha"), ((0, 8, 8, 3), "is empty"), ((8, 8, 3), "what makes")],
+)
+def test_what_is_no_clip_is_refused_in_a_sentence_that_helps(chain, shape, remedy):
+    with pytest.raises(InputError, match=f"at least one RGB picture .*; .*{remedy}"):
         type(chain)(chain.model, torch.zeros(shape)).align()
 
 

@@ -1,6 +1,8 @@
 """What our nodes and ComfyUI pass to one another as VIDEO and as files, with stand-ins for ComfyUI's modules."""
 
+import json
 import sys
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -15,6 +17,7 @@ from dva.dva_plugin.host import ComfyHost, borrowed_device
 from dva.model.errors import UsageError
 from dva.model.video import ArraySource, open_video, write_video
 from dva.nodes.convert import rate_of, source_of
+from dva.nodes.save_video import SaveVideo
 
 
 class VideoInput:
@@ -63,7 +66,9 @@ def comfyui(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> SimpleNamespace:
     latest.Input = SimpleNamespace(Video=VideoInput)
     latest.InputImpl = SimpleNamespace(VideoFromFile=VideoFromFile)
     latest.Types = SimpleNamespace(VideoComponents=SimpleNamespace)
-    for module in (ModuleType("comfy"), management, utils, folder_paths, ModuleType("comfy_api"), latest):
+    cli_args = ModuleType("comfy.cli_args")
+    cli_args.args = state.args = SimpleNamespace(disable_metadata=False)
+    for module in (ModuleType("comfy"), management, utils, folder_paths, ModuleType("comfy_api"), latest, cli_args):
         monkeypatch.setitem(sys.modules, module.__name__, module)
     return state
 
@@ -154,3 +159,23 @@ def test_a_lack_of_memory_has_other_models_unloaded(comfyui: SimpleNamespace) ->
 )
 def test_a_rounded_frame_rate_finds_its_fraction(shown: float, exact: Fraction) -> None:
     assert rate_of(shown) == exact
+
+
+@pytest.mark.parametrize(("codec", "spelt"), [("h264", str.lower), ("prores", str.lower), ("ffv1", str.upper)])
+def test_a_saved_clip_holds_its_graph_unless_the_user_forbids(
+    comfyui: SimpleNamespace, images: Tensor, tmp_path: Path, codec: str, spelt: Callable[[str], str]
+) -> None:
+    """As ComfyUI's own Save Video has it, from where its front end opens the graph again."""
+    (tmp_path / "output/dva").mkdir(parents=True)
+    prompt, workflow = {"1": {"class_type": "DVA_SaveVideo"}}, {"nodes": ["für"]}
+
+    def metadata() -> dict[str, str]:
+        (file,) = SaveVideo().save(images, "dva/clip", codec, 24.0, prompt, {"workflow": workflow})["result"]
+        with av.open(file) as container:
+            assert sum(1 for _ in container.decode(video=0)) == len(images)
+            return dict(container.metadata)
+
+    kept = metadata()
+    assert json.loads(kept[spelt("prompt")]) == prompt and json.loads(kept[spelt("workflow")]) == workflow
+    comfyui.args.disable_metadata = True
+    assert metadata().keys().isdisjoint(map(spelt, ("prompt", "workflow")))

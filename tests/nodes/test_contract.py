@@ -6,6 +6,7 @@
 import ast
 import inspect
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,18 @@ import dva
 LONGEST_METHOD = 15
 
 
+def shown(kind: type) -> dict[str, dict[str, Any]]:
+    """The inputs that a user sees; the hidden ones are ComfyUI's own, and no graph holds them."""
+    return {section: specs for section, specs in kind.INPUT_TYPES().items() if section != "hidden"}
+
+
 def contract() -> dict[str, Any]:
     """Node id -> inputs as [name, section, type, default] in their order, and outputs as [name, type]."""
     found: dict[str, Any] = {}
     for node, kind in dva.NODE_CLASS_MAPPINGS.items():
         inputs = [
             [name, section, "COMBO" if isinstance(spec[0], list) else spec[0], spec[1].get("default")]
-            for section, specs in kind.INPUT_TYPES().items()
+            for section, specs in shown(kind).items()
             for name, spec in specs.items()
         ]
         names = getattr(kind, "RETURN_NAMES", ())
@@ -32,7 +38,7 @@ def contract() -> dict[str, Any]:
 
 def every_input():
     for node, kind in dva.NODE_CLASS_MAPPINGS.items():
-        for specs in kind.INPUT_TYPES().values():
+        for specs in shown(kind).values():
             for name, (type_, options) in specs.items():
                 yield f"{node}.{name}", type_, options
 
@@ -66,10 +72,13 @@ def test_the_help_page_tells_of_every_input_and_output(project: Path, node: str)
     kind = dva.NODE_CLASS_MAPPINGS[node]
     page = (project / dva.WEB_DIRECTORY / "docs" / f"{node}.md").read_text(encoding="utf-8")
     told = [line.split("|")[1].strip() for line in page.splitlines() if line.startswith("| ") and "---" not in line]
-    inputs = [name for specs in kind.INPUT_TYPES().values() for name in specs]
+    inputs = [name for specs in shown(kind).values() for name in specs]
     outputs = ["output", *kind.RETURN_NAMES] if kind.RETURN_TYPES else []
     assert told == ["input", *inputs, *outputs]
     assert page.startswith(f"# {dva.NODE_DISPLAY_NAME_MAPPINGS[node]}\n")
+    assert "\n## Example\n" in page
+    pictures = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", page)
+    assert pictures and all((project / dva.WEB_DIRECTORY / "docs" / picture).is_file() for picture in pictures)
 
 
 def test_a_node_is_a_schema_and_one_call(project: Path) -> None:

@@ -22,6 +22,7 @@ from dva.dva_plugin.graph_check import check_graph
 from dva.dva_plugin.graph_file import Graph, read_graph
 from dva.dva_plugin.render_cli import with_clip
 from dva.dva_plugin.render_host import RenderHost
+from dva.model.errors import UsageError
 from dva.model.video import ArraySource, open_video, write_video
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -196,6 +197,15 @@ def test_every_graph_saves_a_clip_that_differs_from_its_source_only_where_it_sho
         same = [np.array_equal(one.to_rgb8(), other.to_rgb8()) for one, other in zip(before, film, strict=True)]
         assert same[-1], "the last frame has no face"
         assert not all(same)
+
+
+def test_keyframes_that_cannot_be_read_are_told_before_anything_runs() -> None:
+    graph = read_graph(PROJECT / "example_workflows/api/edit_over_time.json").with_input("5", "keyframes", "0:0, 48=1")
+    with pytest.raises(UsageError, match=r"node 5 \(DVA_EditByAttribute\): keyframes are pairs .* one reads '48=1'"):
+        check_graph(graph, node_classes())
+    for name in ("EditByAttribute", "EditByText"):
+        validate = dva.NODE_CLASS_MAPPINGS[f"DVA_{name}"].VALIDATE_INPUTS
+        assert validate(["0:0, 48:1"]) is True and validate([None]) is True and "twice" in validate(["3:1, 3:2"])
 
 
 def test_a_template_stays_as_it_was_released() -> None:
