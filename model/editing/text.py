@@ -39,6 +39,9 @@ CONCENTRATED = 0.85
 CANDIDATES = 13
 """Attributes whose steps are tried together."""
 
+SHORT_LIST = 8
+"""Of the steps tried from one picture, those that are looked at from all."""
+
 
 @dataclass(frozen=True)
 class TextProgress(Progress):
@@ -130,7 +133,8 @@ class _Search:
         s = self.settings
         rng = torch.Generator().manual_seed(s.seed)
         weights = (1e-3 * torch.randn(len(self.basis), generator=rng)).to(self.z_id.device)
-        weights = (weights + self.start() if self.sparse else weights).requires_grad_()
+        weights = _full_length(weights + self.start()) if self.sparse else weights
+        weights.requires_grad_()
         descent = _Descent(weights, s.rate, together=self.sparse)
         best, best_total, since = torch.zeros_like(self.z_id), float("inf"), 0
         told: list[list[float]] = []
@@ -155,6 +159,8 @@ class _Search:
                 break
             losses.total.backward()
             descent.step()
+            if self.sparse:
+                weights.data = _full_length(weights.data)
         return best, torch.tensor(told), False
 
     @torch.no_grad()
@@ -162,21 +168,35 @@ class _Search:
         """[K] where to begin along attributes: at the one, put on or taken off, whose step CLIP likes best.
 
         The slope at no step at all says little: what changes most of the picture is steepest, not what the text means.
+        All are tried on one anchor at the middle level, and the best of them on all anchors and levels.
         """
-        chain, anchors = self.chain, len(self.chain.z_lnd)
-        totals: list[Tensor] = []
+        chain, count = self.chain, len(self.basis)
         signed = torch.cat([self.basis, -self.basis])
-        for step in signed.split(CANDIDATES):
-            z_id = edited_identity(self.z_id, step, self.mean, self.std).repeat_interleave(anchors, 0)
-            predict = self.autoencoder.predictor(z_id, chain.z_lnd.repeat(len(step), 1))
-            noisy = tuple(x.repeat(len(step), 1, 1, 1) for x in chain.recovered)
-            after = self.clip.image_features(steps_down(chain.levels, noisy, predict, self.settings.view))
-            shaped = after.unflatten(0, (len(chain.levels) - 1, len(step), anchors)).transpose(0, 1).flatten(1, 2)
-            totals += [clip_loss(direction_score(chain.features, each, self.text)) for each in shaped]
-        best = int(torch.stack(totals).argmin())
-        start = torch.zeros(len(self.basis), device=self.basis.device)
-        start[best % len(start)] = 1.0 if best < len(start) else -1.0
+        middle = len(chain.levels) // 2
+        short = self.liked(signed, (middle,), 1).topk(min(SHORT_LIST, len(signed))).indices
+        every = tuple(range(len(chain.levels) - 1, 0, -1))
+        best = int(short[self.liked(signed[short], every, len(chain.z_lnd)).argmax()])
+        start = torch.zeros(count, device=self.basis.device)
+        start[best % count] = 1.0 if best < count else -1.0
         return start
+
+    def liked(self, steps: Tensor, levels: tuple[int, ...], anchors: int) -> Tensor:
+        """[n] the direction score of some steps [n, D], seen from some levels of the chain on its first anchors."""
+        chain = self.chain
+        before = chain.features.unflatten(0, (len(chain.levels) - 1, -1))
+        scores: list[Tensor] = []
+        for some in steps.split(CANDIDATES):
+            z_id = edited_identity(self.z_id, some, self.mean, self.std).repeat_interleave(anchors, 0)
+            predict = self.autoencoder.predictor(z_id, chain.z_lnd[:anchors].repeat(len(some), 1))
+            total = torch.zeros(len(some), device=steps.device)
+            for n in levels:
+                pair = tuple(x[:anchors].repeat(len(some), 1, 1, 1) for x in chain.recovered[n - 1 : n + 1])
+                shown = steps_down(chain.levels[n - 1 : n + 1], pair, predict, self.settings.view)
+                seen = before[-n, :anchors].repeat(len(some), 1)
+                score = direction_score(seen, self.clip.image_features(shown), self.text)
+                total += score.unflatten(0, (len(some), anchors)).mean(1)
+            scores.append(total / len(levels))
+        return torch.cat(scores)
 
     def losses(self, step: Tensor) -> TextLosses:
         """The three losses for a step [D], with gradients."""
@@ -249,6 +269,15 @@ def _basis(pack: Pack, along: Along) -> Tensor:
     if along == "everywhere" or not pack.attributes:
         return torch.eye(pack.spec.id_dim)
     return torch.stack([attribute_edit(pack, a.name, 1.0, 1).step for a in pack.attributes]).clone()
+
+
+def _full_length(weights: Tensor) -> Tensor:
+    """Strengths of attributes of which the largest is 1, as far as its toggle goes.
+
+    The direction score does not know how far to go, and every other term would rather not go at all: left to them, a
+    step ends at a half or two thirds of an edit.
+    """
+    return weights / weights.abs().max()
 
 
 @contextmanager
