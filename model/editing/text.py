@@ -31,6 +31,7 @@ from .attribute import attribute_edit, edited_identity
 from .chain import anchor_rows, recovered_chain, steps_down
 from .direction_file import TextDirection, digest, kept_direction
 from .directional import TextLosses, clip_loss, direction_score, identity_loss, masked_l1
+from .search_picture import with_curve
 from .text_settings import Along, TextSettings
 
 CONCENTRATED = 0.85
@@ -48,7 +49,8 @@ class TextProgress(Progress):
     """One iteration."""
 
     losses: tuple[tuple[str, float], ...] = ()
-    """Name and value: total, clip, id, l1, score. The preview shows the first anchor; it is as dear as an iteration."""
+    """Name and value: total, clip, id, l1, score. The preview shows the first anchor above the curve of the totals; it
+    is as dear as an iteration."""
 
 
 def find_direction(
@@ -99,7 +101,10 @@ def cached_direction(
     settings: TextSettings | None = None,
     on_progress: OnProgress = ignore_progress,
 ) -> TextDirection:
-    """As find_direction, but once for the same pictures, texts, settings and networks: the result stays in a folder."""
+    """As find_direction, but once for the same pictures, texts, settings and networks: the result stays in a folder.
+
+    So does the best of a search that was stopped with settings.keep_best, for those who ask with keep_best again.
+    """
     settings = settings or TextSettings()
     rows = anchor_rows(code, settings.anchors)
     key = {
@@ -110,7 +115,12 @@ def cached_direction(
         "path": [code.solver, code.start],
         "pictures": digest(code.z_id, code.z_lnd[rows], code.crops[rows]),
     }
-    return kept_direction(folder, key, lambda: find_direction(autoencoder, code, clip, texts, settings, on_progress))
+    return kept_direction(
+        folder,
+        key,
+        lambda: find_direction(autoencoder, code, clip, texts, settings, on_progress),
+        stopped=settings.keep_best,
+    )
 
 
 class _Search:
@@ -148,7 +158,7 @@ class _Search:
             since = 0 if told[-1][0] < 0.99 * best_total else since + 1
             if told[-1][0] < best_total:
                 best, best_total = step.detach().clone(), told[-1][0]
-            preview = partial(self.preview, best)
+            preview = partial(self.preview, best, [numbers[0] for numbers in told])
             try:
                 on_progress(TextProgress("text", done + 1, s.iterations, preview, numbers))
             except Interrupted:
@@ -225,9 +235,9 @@ class _Search:
             x = ddim_step(x, predict(x, here.t), here.alpha_bar, there.alpha_bar)
         return x
 
-    def preview(self, step: Tensor) -> Tensor:
-        """[3, S, S] in [0, 1] on the CPU."""
-        return ((self.decoded(step, 1)[0].float().cpu() + 1) / 2).clamp(0, 1)
+    def preview(self, step: Tensor, totals: list[float]) -> Tensor:
+        """[3, H, W] in [0, 1] on the CPU: the first anchor with a step, over the losses so far."""
+        return with_curve(((self.decoded(step, 1)[0].float().cpu() + 1) / 2).clamp(0, 1), totals)
 
     def region(self, step: Tensor) -> Region:
         """The smallest region that holds most of what a step changes in the head."""
