@@ -15,7 +15,8 @@ from ..model.code import ClipCode
 from ..model.editing.attribute import IdentityEdit, checked_strength
 from ..model.editing.curve import curve_values, parse_keyframes
 from ..model.editing.direction_file import TextDirection, direction_edit, load_direction, save_direction
-from ..model.editing.text import TextProgress, cached_direction
+from ..model.editing.search import TextProgress
+from ..model.editing.text import cached_direction
 from ..model.editing.text_settings import TextSettings
 from ..model.encoders.clip_cache import open_clip_model
 from ..model.errors import InputError, Interrupted

@@ -24,8 +24,9 @@ from dva.model.editing.direction_file import (
     save_direction,
 )
 from dva.model.editing.directional import SOFTNESS
+from dva.model.editing.search import Search, TextProgress
 from dva.model.editing.search_picture import with_curve
-from dva.model.editing.text import TextProgress, _Search, cached_direction, find_direction
+from dva.model.editing.text import cached_direction, find_direction
 from dva.model.editing.text_settings import PUBLISHED, TextSettings
 from dva.model.encoders.clip import Clip, load_clip
 from dva.model.encoders.clip_cache import open_clip_model
@@ -73,7 +74,7 @@ def found(autoencoder: Autoencoder, code: ClipCode, clip: Clip) -> TextDirection
 
 def test_the_gradient_is_the_slope(autoencoder: Autoencoder, code: ClipCode, clip: Clip):
     text = clip.text_direction(*TEXTS)
-    search = _Search(autoencoder, code, clip, text, replace(QUICK, id_weight=1.0, l1_weight=50.0))
+    search = Search(autoencoder, code, clip, text, replace(QUICK, id_weight=1.0, l1_weight=50.0))
     step = 1.5 * torch.randn(6, generator=torch.Generator().manual_seed(1))
     wanted = step.clone().requires_grad_()
     search.losses(wanted).total.backward()
@@ -139,7 +140,7 @@ def test_bfloat16_sees_nearly_the_same_losses():
     settings = replace(QUICK, anchors=1, view="estimated", id_weight=1.0, l1_weight=1.0)
     exact_way, rounded_way = (Autoencoder(pack, CPU, precision) for precision in ("float32", "bfloat16"))
     code = exact_way.encode(crops, track, facts, steps=6)
-    exact, rounded = (_Search(each, code, clip, text, settings).losses(step) for each in (exact_way, rounded_way))
+    exact, rounded = (Search(each, code, clip, text, settings).losses(step) for each in (exact_way, rounded_way))
     assert exact.numbers() != rounded.numbers()
     for (name, a), (_, b) in zip(exact.numbers(), rounded.numbers(), strict=True):
         assert a == pytest.approx(b, abs=0.02), name
@@ -191,7 +192,8 @@ def test_the_strongest_attribute_of_a_step_counts_one(autoencoder: Autoencoder, 
 def test_it_begins_at_the_attribute_whose_whole_edit_points_best(autoencoder: Autoencoder, code: ClipCode, clip: Clip):
     """Few attributes are all on the short list, so the choice is that of the score over the whole chain."""
     text = clip.text_direction(*TEXTS)
-    search = _Search(autoencoder, code, clip, text, QUICK)
+    search = Search(autoencoder, code, clip, text, QUICK)
+    start = search.start()
     with torch.no_grad():
         scores = {
             (k, sign): float(search.losses(sign * search.basis[k]).score)
@@ -201,13 +203,13 @@ def test_it_begins_at_the_attribute_whose_whole_edit_points_best(autoencoder: Au
     k, sign = max(scores, key=lambda each: scores[each])
     wanted = torch.zeros(len(search.basis))
     wanted[k] = sign
-    assert torch.equal(search.start(), wanted)
+    assert torch.equal(start, wanted)
 
 
 def test_the_sum_is_that_of_the_weighted_terms(autoencoder: Autoencoder, code: ClipCode, clip: Clip):
     """Each term by a second route: the chain in numpy, one picture at a time, and the weights as the paper has them."""
     settings = replace(QUICK, clip_weight=3.0, id_weight=5.0, l1_weight=7.0, steps=2)
-    search = _Search(autoencoder, code, clip, clip.text_direction(*TEXTS), settings)
+    search = Search(autoencoder, code, clip, clip.text_direction(*TEXTS), settings)
     step = torch.randn(6, generator=torch.Generator().manual_seed(2))
     told = search.losses(step)
     chain, pack = search.chain, autoencoder.pack
