@@ -48,7 +48,6 @@ def find_direction(
         search = Search(_differentiable(autoencoder), code, clip, text, settings)
         step, losses, stopped = search.run(on_progress)
         region = search.region(step)
-    unknown = [w for t in texts for w in clip.unknown_words(t)]
     return TextDirection(
         step=step.float().cpu(),
         region=region,
@@ -61,7 +60,7 @@ def find_direction(
         settings=asdict(settings),
         losses=losses,
         stopped=stopped,
-        warnings=(_unknown_sentence(clip, unknown),) if unknown else (),
+        warnings=clip.warnings(texts),
     )
 
 
@@ -108,8 +107,3 @@ def _differentiable(autoencoder: Autoencoder) -> Autoencoder:
     if not any(p.is_inference() for p in autoencoder.networks.parameters()):
         return autoencoder
     return copy.deepcopy(autoencoder)
-
-
-def _unknown_sentence(clip: Clip, unknown: list[str]) -> str:
-    words = ", ".join(dict.fromkeys(unknown))
-    return f"the CLIP {clip.name} has not learned {words}, so that part of the text says nothing to it"
