@@ -10,7 +10,7 @@ which the true toggle hardly shows, such as another hair colour under a hat, are
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import islice
@@ -164,7 +164,7 @@ def _measure(
     return Row(name, strength, len(numbers), *(round(float(m), 3) for m in means)), _bytes(picture)
 
 
-def toggles(clips: list[Subject], name: str, sign: int) -> Iterator[tuple[Subject, Tensor, Tensor]]:
+def toggles(clips: Iterable[Subject], name: str, sign: int) -> Iterator[tuple[Subject, Tensor, Tensor]]:
     """Clips that the edit fits, each with its truth [T, 3, S, S] and the region of true change [T, 1, S, S]."""
     for e in clips:
         if e.clip.lacks(name) if sign > 0 else e.clip.has(name):

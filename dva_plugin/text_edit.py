@@ -15,12 +15,14 @@ from ..model.code import ClipCode
 from ..model.editing.attribute import IdentityEdit, checked_strength
 from ..model.editing.curve import curve_values, parse_keyframes
 from ..model.editing.direction_file import TextDirection, direction_edit, load_direction, save_direction
-from ..model.editing.text import TextProgress, cached_direction
+from ..model.editing.search import TextProgress
+from ..model.editing.text import cached_direction
 from ..model.editing.text_settings import TextSettings
 from ..model.encoders.clip_cache import open_clip_model
 from ..model.errors import InputError, Interrupted
 from ..model.packs.pack import Pack
 from ..model.types import OnProgress, Progress
+from .console import say
 
 WATCH_EVERY = 10
 """Iterations from one written preview to the next."""
@@ -63,7 +65,9 @@ class TextEditing:
             checked_strength(target, strength, 1)
             assert self._clip is not None
             self._clip.text_direction(request.neutral, target)
-        self.told: list[str] = []
+            for sentence in self._clip.warnings((request.neutral, target)):
+                say(sentence)  # now, and not after a long search
+        self.told = [sentence for direction, _ in self._kept for sentence in direction.warnings]
         """Sentences for the user, once the edits are found."""
 
     def edits(self, autoencoder: Autoencoder, code: ClipCode, on_progress: OnProgress) -> list[IdentityEdit]:
@@ -73,7 +77,6 @@ class TextEditing:
             found.append((self._search(autoencoder, code, target, on_progress), strength))
         if self._request.keep is not None and self._request.targets:
             save_direction(found[-1][0], self._request.keep)
-        self.told += [sentence for direction, _ in found for sentence in direction.warnings]
         curve = curve_values(self._keyframes, len(code))
         return [direction_edit(direction, self._pack, strength * curve, len(code)) for direction, strength in found]
 

@@ -13,8 +13,9 @@ from ..model.editing.text import cached_direction
 from ..model.editing.text_settings import TextSettings
 from ..model.encoders.clip import PACK_CLIP
 from ..model.encoders.clip_cache import open_clip_model
-from ..model.errors import UsageError
+from ..model.errors import Interrupted, UsageError
 from ..model.packs.pack import Pack
+from ..model.types import OnProgress, Progress
 from .at_work import at_work
 from .lists import each_run, readable, strengths
 from .sockets import CATEGORY, CODE, CODE_INPUT, CURVE_INPUT, KEYFRAMES_INPUT, MODEL_INPUT, Inputs
@@ -28,6 +29,10 @@ SEED_TIP = f"Where the search begins, 0 to {LAST_SEED}; another seed finds anoth
 CLIP_TIP = (
     f"Which network reads the words: '{PACK_CLIP}' is that of the pack, 'ViT-B-16/openai' the published one, where "
     "open_clip_torch is installed and `dva clip fetch` has fetched it."
+)
+KEEP_TIP = (
+    "When the run is cancelled during the search, keep the best edit found so far: the next run of the same search "
+    "uses it at once. Switched off again, the search begins anew."
 )
 ITERATIONS = TextSettings().iterations
 SEED = {"default": 0, "min": 0, "max": LAST_SEED, "control_after_generate": False, "tooltip": SEED_TIP}
@@ -44,7 +49,11 @@ REQUIRED = {
     "iterations": ("INT", {"default": ITERATIONS, "min": 1, "max": 10_000, "tooltip": ITERATIONS_TIP}),
     "seed": ("INT", SEED),
 }
-OPTIONAL = {"curve": CURVE_INPUT, "clip": ("STRING", {"default": PACK_CLIP, "tooltip": CLIP_TIP})}
+OPTIONAL = {
+    "curve": CURVE_INPUT,
+    "clip": ("STRING", {"default": PACK_CLIP, "tooltip": CLIP_TIP}),
+    "keep_best": ("BOOLEAN", {"default": False, "tooltip": KEEP_TIP}),
+}
 
 
 class EditByText:
@@ -82,10 +91,11 @@ class EditByText:
         seed: list[int],
         curve: list[Any] | None = None,
         clip: list[str] | None = None,
+        keep_best: list[bool] | None = None,
     ) -> tuple[list[ClipCode], list[str]]:
         """Find the edit, unless it was found before, and append it."""
-        clips = clip or [PACK_CLIP]
-        runs = each_run(model, code, neutral, target, iterations, seed, clips, strength, keyframes)
+        clips, keeps = clip or [PACK_CLIP], keep_best or [False]
+        runs = each_run(model, code, neutral, target, iterations, seed, clips, keeps, strength, keyframes)
         edited = [_edited(_Run(*given), curve) for given in runs]
         return [code for code, _ in edited], [report for _, report in edited]
 
@@ -98,6 +108,7 @@ class _Run(NamedTuple):
     iterations: int
     seed: int
     clip: str
+    keep_best: bool
     strength: float
     keyframes: str
 
@@ -116,8 +127,28 @@ def _found(run: _Run) -> TextDirection:
     """The direction, from the folder of those found before, or by a search that takes minutes."""
     if not re.fullmatch(r"[\w-]+(/[\w-]+)?", run.clip):
         raise UsageError(f"clip must be '{PACK_CLIP}' or a published one such as 'ViT-B-16/openai', not {run.clip!r}")
-    settings = TextSettings(iterations=run.iterations, seed=run.seed)
+    settings = TextSettings(iterations=run.iterations, seed=run.seed, keep_best=run.keep_best)
     texts, on_progress = (run.neutral, run.target), current_host().on_progress()
+    told = _Cancelled(on_progress)
     with at_work(run.model) as networks:
         network = open_clip_model(run.clip, run.model, networks.device)
-        return cached_direction(direction_folder(), networks, run.code, network, texts, settings, on_progress)
+        watch = told if run.keep_best else on_progress
+        direction = cached_direction(direction_folder(), networks, run.code, network, texts, settings, watch)
+        if told.reason is not None:
+            raise told.reason
+        return direction
+
+
+class _Cancelled:
+    """The host's progress, whose cancellation reaches the search as one it knows and so keeps the best."""
+
+    def __init__(self, on_progress: OnProgress) -> None:
+        self._on_progress = on_progress
+        self.reason: BaseException | None = None
+
+    def __call__(self, progress: Progress) -> None:
+        try:
+            self._on_progress(progress)
+        except BaseException as reason:
+            self.reason = reason
+            raise Interrupted("the search was cancelled") from reason

@@ -93,19 +93,25 @@ def load_direction(path: Path) -> TextDirection:
     return direction
 
 
-def kept_direction(folder: Path, key: dict[str, Any], find: Callable[[], TextDirection]) -> TextDirection:
+def kept_direction(
+    folder: Path, key: dict[str, Any], find: Callable[[], TextDirection], *, stopped: bool = False
+) -> TextDirection:
     """The direction that an earlier search with the same key left in a folder, or a new one, which is left there.
 
-    key: everything that the result depends on, as JSON and bytes' digests. A damaged file is found again.
+    key: everything that the result depends on, as JSON and bytes' digests. stopped: whether the best of a search that
+    somebody stopped will do, and is left there too. A damaged file is found again.
     """
     path = folder / f"{hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:32]}.safetensors"
     if path.is_file():
         try:
-            return load_direction(path)
+            direction = load_direction(path)
         except ModelFilesError:
             path.unlink(missing_ok=True)
+        else:
+            if stopped or not direction.stopped:
+                return direction
     direction = find()
-    if not direction.stopped:
+    if stopped or not direction.stopped:
         save_direction(direction, path)
     return direction
 

@@ -26,7 +26,7 @@ class TextLosses:
     l1: Tensor
     """Mean absolute difference inside the mask, over all values of all pictures."""
     score: Tensor
-    """Mean cosine between the pictures' step and the texts': what the optimisation is for, -1 to 1."""
+    """Mean cosine between the pictures' step and the texts', faint steps counting less: what it is for, -1 to 1."""
 
     def numbers(self) -> tuple[tuple[str, float], ...]:
         """Name and value, in the order total, clip, id, l1, score."""

@@ -11,41 +11,19 @@ The result is one step of the identity, found once; how much of it each frame ta
 import copy
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
-from functools import partial
-from itertools import pairwise
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from ..autoencoder import Autoencoder
 from ..code import ClipCode
 from ..encoders.clip import Clip
-from ..encoders.parser import region_mask
-from ..errors import Interrupted
-from ..packs.pack import Pack
-from ..samplers import ddim_step
-from ..types import OnProgress, Progress, Region, ignore_progress
-from .attribute import attribute_edit, edited_identity
-from .chain import anchor_rows, recovered_chain, steps_down
+from ..types import OnProgress, ignore_progress
+from .chain import anchor_rows
 from .direction_file import TextDirection, digest, kept_direction
-from .directional import TextLosses, clip_loss, direction_score, identity_loss, masked_l1
-from .text_settings import Along, TextSettings
-
-CONCENTRATED = 0.85
-"""Share of the head's change that a smaller region must hold to be the edit's region."""
-
-CANDIDATES = 13
-"""Attributes whose steps are tried together."""
-
-
-@dataclass(frozen=True)
-class TextProgress(Progress):
-    """One iteration."""
-
-    losses: tuple[tuple[str, float], ...] = ()
-    """Name and value: total, clip, id, l1, score. The preview shows the first anchor; it is as dear as an iteration."""
+from .search import Search
+from .text_settings import TextSettings
 
 
 def find_direction(
@@ -67,10 +45,9 @@ def find_direction(
     code.check_pack(autoencoder.pack)
     with _learning():
         text = clip.text_direction(*texts).clone()
-        search = _Search(_differentiable(autoencoder), code, clip, text, settings)
+        search = Search(_differentiable(autoencoder), code, clip, text, settings)
         step, losses, stopped = search.run(on_progress)
         region = search.region(step)
-    unknown = [w for t in texts for w in clip.unknown_words(t)]
     return TextDirection(
         step=step.float().cpu(),
         region=region,
@@ -83,7 +60,7 @@ def find_direction(
         settings=asdict(settings),
         losses=losses,
         stopped=stopped,
-        warnings=(_unknown_sentence(clip, unknown),) if unknown else (),
+        warnings=clip.warnings(texts),
     )
 
 
@@ -96,7 +73,10 @@ def cached_direction(
     settings: TextSettings | None = None,
     on_progress: OnProgress = ignore_progress,
 ) -> TextDirection:
-    """As find_direction, but once for the same pictures, texts, settings and networks: the result stays in a folder."""
+    """As find_direction, but once for the same pictures, texts, settings and networks: the result stays in a folder.
+
+    So does the best of a search that was stopped with settings.keep_best, for those who ask with keep_best again.
+    """
     settings = settings or TextSettings()
     rows = anchor_rows(code, settings.anchors)
     key = {
@@ -107,148 +87,12 @@ def cached_direction(
         "path": [code.solver, code.start],
         "pictures": digest(code.z_id, code.z_lnd[rows], code.crops[rows]),
     }
-    return kept_direction(folder, key, lambda: find_direction(autoencoder, code, clip, texts, settings, on_progress))
-
-
-class _Search:
-    """One optimisation."""
-
-    def __init__(
-        self, autoencoder: Autoencoder, code: ClipCode, clip: Clip, text: Tensor, settings: TextSettings
-    ) -> None:
-        self.autoencoder, self.clip, self.text, self.settings = autoencoder, clip, text, settings
-        device = autoencoder.device
-        self.z_id, self.mean, self.std = (
-            t.detach().clone().to(device) for t in (code.z_id, autoencoder.pack.id_mean, autoencoder.pack.id_std)
-        )
-        self.chain = recovered_chain(autoencoder, code, clip, settings.steps, settings.anchors, settings.view)
-        self.basis = _basis(autoencoder.pack, settings.along).to(device)
-        self.sparse = settings.along == "attributes" and bool(autoencoder.pack.attributes)
-
-    def run(self, on_progress: OnProgress) -> tuple[Tensor, Tensor, bool]:
-        """(step [D], losses [iterations, 5] as in TextLosses, whether somebody stopped it)."""
-        s = self.settings
-        rng = torch.Generator().manual_seed(s.seed)
-        weights = (1e-3 * torch.randn(len(self.basis), generator=rng)).to(self.z_id.device)
-        weights = (weights + self.start() if self.sparse else weights).requires_grad_()
-        descent = _Descent(weights, s.rate, together=self.sparse)
-        best, best_total, since = torch.zeros_like(self.z_id), float("inf"), 0
-        told: list[list[float]] = []
-        for done in range(s.iterations):
-            step = weights @ self.basis
-            losses = self.losses(step)
-            if self.sparse:
-                losses = replace(losses, total=losses.total + s.sparse_weight * weights.abs().sum())
-            numbers = losses.numbers()
-            told.append([value for _, value in numbers])
-            since = 0 if told[-1][0] < 0.99 * best_total else since + 1
-            if told[-1][0] < best_total:
-                best, best_total = step.detach().clone(), told[-1][0]
-            preview = partial(self.preview, best)
-            try:
-                on_progress(TextProgress("text", done + 1, s.iterations, preview, numbers))
-            except Interrupted:
-                if not s.keep_best:
-                    raise
-                return best, torch.tensor(told), True
-            if s.patience and since >= s.patience:
-                break
-            losses.total.backward()
-            descent.step()
-        return best, torch.tensor(told), False
-
-    @torch.no_grad()
-    def start(self) -> Tensor:
-        """[K] where to begin along attributes: at the one, put on or taken off, whose step CLIP likes best.
-
-        The slope at no step at all says little: what changes most of the picture is steepest, not what the text means.
-        """
-        chain, anchors = self.chain, len(self.chain.z_lnd)
-        totals: list[Tensor] = []
-        signed = torch.cat([self.basis, -self.basis])
-        for step in signed.split(CANDIDATES):
-            z_id = edited_identity(self.z_id, step, self.mean, self.std).repeat_interleave(anchors, 0)
-            predict = self.autoencoder.predictor(z_id, chain.z_lnd.repeat(len(step), 1))
-            noisy = tuple(x.repeat(len(step), 1, 1, 1) for x in chain.recovered)
-            after = self.clip.image_features(steps_down(chain.levels, noisy, predict, self.settings.view))
-            shaped = after.unflatten(0, (len(chain.levels) - 1, len(step), anchors)).transpose(0, 1).flatten(1, 2)
-            totals += [clip_loss(direction_score(chain.features, each, self.text)) for each in shaped]
-        best = int(torch.stack(totals).argmin())
-        start = torch.zeros(len(self.basis), device=self.basis.device)
-        start[best % len(start)] = 1.0 if best < len(start) else -1.0
-        return start
-
-    def losses(self, step: Tensor) -> TextLosses:
-        """The three losses for a step [D], with gradients."""
-        chain, s = self.chain, self.settings
-        z_id = self.moved(step)
-        predict = self.autoencoder.predictor(z_id.expand(len(chain.z_lnd), -1), chain.z_lnd)
-        after = steps_down(chain.levels, chain.recovered, predict, s.view)
-        scores = direction_score(chain.features, self.clip.image_features(after), self.text)
-        clip = clip_loss(scores)
-        identity = identity_loss(z_id[0], self.z_id)
-        l1 = masked_l1(after, chain.before, chain.mask)
-        total = s.clip_weight * clip + s.id_weight * identity + s.l1_weight * l1
-        return TextLosses(total, clip, identity, l1, scores.mean())
-
-    def moved(self, step: Tensor) -> Tensor:
-        """[1, D] the identity after a step."""
-        return edited_identity(self.z_id, step[None], self.mean, self.std)
-
-    @torch.no_grad()
-    def decoded(self, step: Tensor, anchors: int) -> Tensor:
-        """[anchors, 3, S, S] signed: some anchors, walked down the whole chain with a step."""
-        chain = self.chain
-        predict = self.autoencoder.predictor(self.moved(step).expand(anchors, -1), chain.z_lnd[:anchors])
-        x = chain.recovered[-1][:anchors]
-        for here, there in pairwise(reversed(chain.levels)):
-            x = ddim_step(x, predict(x, here.t), here.alpha_bar, there.alpha_bar)
-        return x
-
-    def preview(self, step: Tensor) -> Tensor:
-        """[3, S, S] in [0, 1] on the CPU."""
-        return ((self.decoded(step, 1)[0].float().cpu() + 1) / 2).clamp(0, 1)
-
-    def region(self, step: Tensor) -> Region:
-        """The smallest region that holds most of what a step changes in the head."""
-        chain, classes = self.chain, self.autoencoder.pack.spec.parser_classes
-        changed = (self.decoded(step, len(chain.z_lnd)) - chain.recovered[0]).square().sum(1).float().cpu()
-        regions: tuple[Region, ...] = ("face", "face+hair", "head")
-        held = [float((changed * region_mask(chain.parsing, classes, region)).sum()) for region in regions]
-        return next(region for region, h in zip(regions, held, strict=True) if h >= CONCENTRATED * held[-1])
-
-
-class _Descent:
-    """Adam (Kingma and Ba 2015), with one scale for each number or one for all.
-
-    One scale for all keeps the gradient's direction: attributes that the text does not speak of stay where they are,
-    while Adam proper moves every number equally far.
-    """
-
-    def __init__(self, weights: Tensor, rate: float, *, together: bool) -> None:
-        self.weights, self.rate, self.together = weights, rate, together
-        self.mean, self.square = torch.zeros_like(weights), torch.zeros_like(weights)
-        self.count = 0
-
-    @torch.no_grad()
-    def step(self) -> None:
-        """Move the weights by their gradient, and clear it."""
-        gradient = self.weights.grad
-        assert gradient is not None
-        self.count += 1
-        square = gradient.square().sum() if self.together else gradient.square()
-        self.mean.lerp_(gradient, 0.1)
-        self.square.lerp_(square.expand_as(self.square), 0.001)
-        mean, scale = self.mean / (1 - 0.9**self.count), self.square / (1 - 0.999**self.count)
-        self.weights -= self.rate * mean / (scale.sqrt() + 1e-8)
-        self.weights.grad = None
-
-
-def _basis(pack: Pack, along: Along) -> Tensor:
-    """[K, D] the steps that are combined: strength 1 of each attribute, or one spread of each number of z_id."""
-    if along == "everywhere" or not pack.attributes:
-        return torch.eye(pack.spec.id_dim)
-    return torch.stack([attribute_edit(pack, a.name, 1.0, 1).step for a in pack.attributes]).clone()
+    return kept_direction(
+        folder,
+        key,
+        lambda: find_direction(autoencoder, code, clip, texts, settings, on_progress),
+        stopped=settings.keep_best,
+    )
 
 
 @contextmanager
@@ -263,8 +107,3 @@ def _differentiable(autoencoder: Autoencoder) -> Autoencoder:
     if not any(p.is_inference() for p in autoencoder.networks.parameters()):
         return autoencoder
     return copy.deepcopy(autoencoder)
-
-
-def _unknown_sentence(clip: Clip, unknown: list[str]) -> str:
-    words = ", ".join(dict.fromkeys(unknown))
-    return f"the CLIP {clip.name} has not learned {words}, so that part of the text says nothing to it"

@@ -31,7 +31,7 @@ class TextSettings:
     sparse_weight: float = 0.05
     """Price of each strength of an attribute, 0 to 100: so that few attributes move and not all of them a little. It
     counts only along attributes."""
-    patience: int = 8
+    patience: int = 4
     """Stop when the loss has not fallen by a hundredth of itself for so many iterations; 0 never stops."""
     view: View = "estimated"
     seed: int = 0

@@ -61,6 +61,14 @@ class Clip:
         found = dict.fromkeys(_words_of(text))
         return [w for w in found if (w not in self.words if self.words is not None else not w.isascii())]
 
+    def warnings(self, texts: Sequence[str]) -> tuple[str, ...]:
+        """A sentence that names every word of some texts that this CLIP has not learned, if there is one."""
+        unknown = dict.fromkeys(word for text in texts for word in self.unknown_words(text))
+        if not unknown:
+            return ()
+        words = ", ".join(unknown)
+        return (f"the CLIP {self.name} has not learned {words}, so that part of the text says nothing to it",)
+
     def check_prompt(self, text: str) -> None:
         """UsageError for a text that says nothing to this CLIP: empty, too long, or without one word that it knows."""
         words = _words_of(text)

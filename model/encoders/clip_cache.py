@@ -1,6 +1,9 @@
 """Any open_clip network, from a local file or from a cache that is already filled; and the command that fills it."""
 
+import logging
 import pickle
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +107,8 @@ def _foreign(architecture: str, path: Path, name: str, facts: dict[str, Any], de
         raise ModelFilesError(f"there is no file {path}; name the weights of {architecture}")
     with torch.inference_mode(mode=False):
         quick = {"force_quick_gelu": True} if facts.get("quick_gelu") else {}
-        network = library.create_model(architecture, pretrained=None, pretrained_text=False, **quick)
+        with _quiet():  # open_clip would warn of random weights, which are replaced at once
+            network = library.create_model(architecture, pretrained=None, pretrained_text=False, **quick)
         try:
             library.load_checkpoint(network, str(path), strict=True, weights_only=True)
         except (AttributeError, KeyError, OSError, RuntimeError, SafetensorError, TypeError, ValueError) as error:
@@ -130,7 +134,20 @@ def _foreign(architecture: str, path: Path, name: str, facts: dict[str, Any], de
 
 
 def _does_not_fit(path: Path, architecture: str, error: Exception) -> ModelFilesError:
-    reason = " ".join(str(error).split())[:200]
+    """Where a loader fell over another file's names, its own words would say nothing."""
+    told = isinstance(error, (AttributeError, KeyError, TypeError))
+    reason = "its tensors have other names" if told else " ".join(str(error).split())[:200]
     return ModelFilesError(
         f"{path} does not hold the weights of {architecture} ({reason}); name the right architecture"
     )
+
+
+@contextmanager
+def _quiet() -> Generator[None, None, None]:
+    """Without the log's warnings, which open_clip writes for whoever calls it."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)

@@ -167,6 +167,26 @@ def test_an_edit_by_text_is_searched_for_once(by_text) -> None:
     assert "zebra" in by_text.report
 
 
+def test_a_cancelled_search_keeps_its_best_only_if_asked(by_text, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Cancelled(Exception):  # noqa: N818 - as ComfyUI's own, which is none of ours
+        pass
+
+    def cancel(progress: Progress) -> None:
+        if progress.stage == "text" and progress.done == 2:
+            raise Cancelled
+
+    with monkeypatch.context() as patch:
+        patch.setattr(PlainHost, "on_progress", lambda self: cancel)
+        for kept in (False, True):
+            with pytest.raises(Cancelled):
+                by_text(keep_best=kept)
+    _, searched = by_text(keep_best=True)
+    assert searched == 0
+    _, searched = by_text()
+    assert searched == 3
+    assert by_text(keep_best=True)[1] == 0  # what was found to the end has taken its place
+
+
 def test_texts_and_networks_that_cannot_be_are_refused(chain, by_text) -> None:
     with pytest.raises(UsageError, match="knows no word"):
         by_text(target="zebra")

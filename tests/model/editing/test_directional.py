@@ -51,3 +51,11 @@ def test_no_step_at_all_has_a_finite_slope_towards_the_text():
     assert after.grad is not None
     assert after.grad[0, 1] > 0
     assert after.grad[0, 0] == 0
+
+
+def test_a_faint_step_counts_less_than_its_direction_says():
+    """By Pythagoras: at the length of the softness the cosine counts 1 / sqrt(2) of itself, far beyond it all."""
+    text, origin = torch.tensor([1.0, 0.0]), torch.zeros(3, 2)
+    steps = torch.tensor([[0.01, 0.0], [0.1, 0.0], [10.0, 0.0]])
+    scores = direction_score(origin, steps, text, softness=0.1)
+    torch.testing.assert_close(scores, torch.tensor([0.0995, 0.7071, 1.0]), atol=1e-4, rtol=0)

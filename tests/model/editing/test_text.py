@@ -23,7 +23,10 @@ from dva.model.editing.direction_file import (
     load_direction,
     save_direction,
 )
-from dva.model.editing.text import TextProgress, _Search, cached_direction, find_direction
+from dva.model.editing.directional import SOFTNESS
+from dva.model.editing.search import Search, TextProgress
+from dva.model.editing.search_picture import with_curve
+from dva.model.editing.text import cached_direction, find_direction
 from dva.model.editing.text_settings import PUBLISHED, TextSettings
 from dva.model.encoders.clip import Clip, load_clip
 from dva.model.encoders.clip_cache import open_clip_model
@@ -71,7 +74,7 @@ def found(autoencoder: Autoencoder, code: ClipCode, clip: Clip) -> TextDirection
 
 def test_the_gradient_is_the_slope(autoencoder: Autoencoder, code: ClipCode, clip: Clip):
     text = clip.text_direction(*TEXTS)
-    search = _Search(autoencoder, code, clip, text, replace(QUICK, id_weight=1.0, l1_weight=50.0))
+    search = Search(autoencoder, code, clip, text, replace(QUICK, id_weight=1.0, l1_weight=50.0))
     step = 1.5 * torch.randn(6, generator=torch.Generator().manual_seed(1))
     wanted = step.clone().requires_grad_()
     search.losses(wanted).total.backward()
@@ -137,7 +140,7 @@ def test_bfloat16_sees_nearly_the_same_losses():
     settings = replace(QUICK, anchors=1, view="estimated", id_weight=1.0, l1_weight=1.0)
     exact_way, rounded_way = (Autoencoder(pack, CPU, precision) for precision in ("float32", "bfloat16"))
     code = exact_way.encode(crops, track, facts, steps=6)
-    exact, rounded = (_Search(each, code, clip, text, settings).losses(step) for each in (exact_way, rounded_way))
+    exact, rounded = (Search(each, code, clip, text, settings).losses(step) for each in (exact_way, rounded_way))
     assert exact.numbers() != rounded.numbers()
     for (name, a), (_, b) in zip(exact.numbers(), rounded.numbers(), strict=True):
         assert a == pytest.approx(b, abs=0.02), name
@@ -161,8 +164,82 @@ def test_progress_tells_the_losses_and_shows_a_picture(autoencoder: Autoencoder,
     assert dict(told[2].losses)["total"] == pytest.approx(float(direction.losses[2, 0]))
     assert told[-1].preview is not None
     picture = told[-1].preview()
-    assert picture.shape == (3, SIDE, SIDE)
+    assert picture.shape == (3, 256 + 64, 256)
     assert 0 <= picture.min() < picture.max() <= 1
+
+
+def test_the_curve_under_the_picture_is_that_of_the_losses():
+    grey = torch.full((3, SIDE, SIDE), 0.5)
+    chart = with_curve(grey, [3.0, 1.0, 2.0])[0, 256:]
+    line = [int(column.nonzero().float().mean()) for column in (chart > 0.5).T]
+    assert line[0] < line[-1] < line[127]  # highest loss at the left, lowest in the middle: rows grow downwards
+    assert line[127] - line[0] == pytest.approx(2 * (line[127] - line[-1]), abs=2)
+    flat = with_curve(grey, [2.0])[0, 256:]
+    assert ((flat > 0.5).sum(0) > 0).all()
+
+
+def test_the_strongest_attribute_of_a_step_counts_one(autoencoder: Autoencoder, code: ClipCode, clip: Clip):
+    """Every price but CLIP's would rather have no edit; they may choose, not shorten."""
+    names = [a.name for a in autoencoder.pack.attributes]
+    basis = torch.stack([attribute_edit(autoencoder.pack, name, 1.0, 1).step for name in names])
+    dear = replace(QUICK, id_weight=100.0, l1_weight=100.0, sparse_weight=1.0)
+    step = find_direction(autoencoder, code, clip, TEXTS, dear).step
+    weights = torch.linalg.lstsq(basis.T, step[:, None]).solution[:, 0]
+    torch.testing.assert_close(weights @ basis, step, atol=1e-4, rtol=1e-3)
+    assert float(weights.abs().max()) == pytest.approx(1, abs=1e-3)
+
+
+def test_it_begins_at_the_attribute_whose_whole_edit_points_best(autoencoder: Autoencoder, code: ClipCode, clip: Clip):
+    """Few attributes are all on the short list, so the choice is that of the score over the whole chain."""
+    text = clip.text_direction(*TEXTS)
+    search = Search(autoencoder, code, clip, text, QUICK)
+    start = search.start()
+    with torch.no_grad():
+        scores = {
+            (k, sign): float(search.losses(sign * search.basis[k]).score)
+            for k in range(len(search.basis))
+            for sign in (1.0, -1.0)
+        }
+    k, sign = max(scores, key=lambda each: scores[each])
+    wanted = torch.zeros(len(search.basis))
+    wanted[k] = sign
+    assert torch.equal(start, wanted)
+
+
+def test_the_sum_is_that_of_the_weighted_terms(autoencoder: Autoencoder, code: ClipCode, clip: Clip):
+    """Each term by a second route: the chain in numpy, one picture at a time, and the weights as the paper has them."""
+    settings = replace(QUICK, clip_weight=3.0, id_weight=5.0, l1_weight=7.0, steps=2)
+    search = Search(autoencoder, code, clip, clip.text_direction(*TEXTS), settings)
+    step = torch.randn(6, generator=torch.Generator().manual_seed(2))
+    told = search.losses(step)
+    chain, pack = search.chain, autoencoder.pack
+    moved = ((code.z_id - pack.id_mean) / pack.id_std + step) * pack.id_std + pack.id_mean
+    z_id = moved / moved.norm() * code.z_id.norm()
+    cosines, differences = [], []
+    for n in (2, 1):
+        here, there = chain.levels[n], chain.levels[n - 1]
+        for anchor, frame in enumerate((0, 2)):
+            x = chain.recovered[n][anchor : anchor + 1]
+            pair = []
+            for who in (code.z_id, z_id):
+                eps = autoencoder.predictor(who[None], code.z_lnd[[frame]])(x, here.t)
+                clean = (x - (1 - here.alpha_bar) ** 0.5 * eps) / here.alpha_bar**0.5
+                pair.append(there.alpha_bar**0.5 * clean + (1 - there.alpha_bar) ** 0.5 * eps)
+            before, after = (clip.image_features(p)[0].numpy() for p in pair)
+            length = np.hypot(np.linalg.norm(after - before), SOFTNESS)
+            cosines.append(float((after - before) @ search.text.numpy() / length))
+            head = chain.mask[anchor, 0].numpy()
+            differences.append(np.abs((pair[1] - pair[0])[0].numpy() * head).mean())
+    identity = 1 - float(torch.cosine_similarity(moved, code.z_id, dim=0))
+    wanted = {
+        "clip": -np.log((2 - np.mean([1 - c for c in cosines])) / 2),
+        "id": identity,
+        "l1": float(np.mean(differences)),
+        "score": float(np.mean(cosines)),
+    }
+    wanted["total"] = 3 * wanted["clip"] + 5 * wanted["id"] + 7 * wanted["l1"]
+    for name, value in told.numbers():
+        assert value == pytest.approx(wanted[name], rel=2e-3), name
 
 
 def test_a_stop_keeps_the_best_so_far_only_if_asked(autoencoder: Autoencoder, code: ClipCode, clip: Clip):
