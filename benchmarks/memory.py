@@ -93,15 +93,16 @@ def measure(clip: Path, options: argparse.Namespace) -> dict[str, Any]:
     seconds = time.perf_counter() - begun
     watch.stop()
     height, width = open_video(clip).size
+    without_face = sum(span.last - span.first + 1 for span in report.gaps.spans if span.done == "missing")
     return {
         "clip": options.clip.name,
         "frames": report.frames,
-        "without_face": len(report.without_face),
+        "without_face": without_face,
         "size": f"{width}x{height}",
         "steps": options.steps,
         "peak_mb": max(watch.peaks.values()),
         "peak_mb_by_stage": watch.peaks,
-        "evaluations_a_frame": evaluated[0] / (report.frames - len(report.without_face)),
+        "evaluations_a_frame": evaluated[0] / (report.frames - without_face),
         "seconds": seconds,
         "seconds_a_frame": watch.medians(),
     }

@@ -52,6 +52,8 @@ def write_tensor_file(path: Path, tensors: Mapping[str, Tensor], metadata: Mappi
             file.write(header)
             for name in places:
                 file.write(tensor_bytes(tensors[name]))
+            file.flush()
+            os.fsync(file.fileno())  # or a power cut could leave the name without the content
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
