@@ -121,8 +121,9 @@ def find_people(
 def no_face(source: FrameSource, frame_count: int) -> InputError:
     """The error for a clip without any face."""
     name = source.path.name if source.path else "the clip"
+    where = f"any of the {frame_count} frames" if frame_count > 1 else "the one frame"
     return InputError(
-        f"no face found in any of the {frame_count} frames of {name}; "
+        f"no face found in {where} of {name}; "
         "a face must be at least 20 pixels and a 96th of the frame wide, seen from the front or half from the side"
     )
 
