@@ -5,8 +5,8 @@ from pathlib import Path
 
 KINDS = {
     b"PK\x03\x04": "a ZIP archive", b"7z\xbc\xaf": "a 7-Zip archive", b"Rar!": "a RAR archive",
-    b"\x1f\x8b": "a gzip file", b"%PDF": "a PDF", b"8BPS": "a Photoshop picture", b"II*\0": "a TIFF picture", b"MM\0*": "a TIFF picture",
-    b"ID3": "sound", b"fLaC": "sound", b"<svg": "a drawing (SVG)",
+    b"\x1f\x8b": "a gzip file", b"%PDF": "a PDF", b"<svg": "a drawing (SVG)", b"8BPS": "a Photoshop picture",
+    b"II*\0": "a TIFF picture", b"MM\0*": "a TIFF picture", b"ID3": "sound", b"fLaC": "sound",
 }  # fmt: skip
 RIFF = {b"WAVE": "sound", b"WEBP": "a WebP picture"}
 HEAD = 4096
