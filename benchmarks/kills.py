@@ -1,11 +1,12 @@
 """Does an edit that is killed without warning go on, and end as an undisturbed one?
 
-    python -m benchmarks.kills --clip shot.mp4 --times 20 --json OUT
+    python -m benchmarks.kills --clip shot.mp4 --times 20 --note-every 8 --json OUT
 
 The clip is edited once undisturbed. Then the same edit is begun again and again, and killed (SIGKILL) at a random
 moment each time; after each kill nothing may bear the output's name. When all kills are done the edit is let finish and
 every sample of its frames is compared with the undisturbed one's. An edit that ends before its kill is compared too,
-and begun anew. Runs on Linux.
+and begun anew. --note-every: frames after which a search for faces is written down, fewer than usual, so that kills of
+a short clip fall between two notes too. Runs on Linux.
 """
 
 import argparse
@@ -23,6 +24,7 @@ from typing import Any
 import torch
 
 from dva.dva_plugin.cli import main as dva
+from dva.model.faces import notes
 from dva.model.video import open_video
 
 
@@ -34,8 +36,10 @@ def main() -> None:
     parser.add_argument("--pack", default="mini")
     parser.add_argument("--steps", type=int, default=4)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--note-every", type=int, default=notes.NOTE_EVERY)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
+    notes.NOTE_EVERY = options.note_every
     torch.set_num_threads(1)
     rng = random.Random(options.seed)
     with tempfile.TemporaryDirectory() as folder:
