@@ -1,15 +1,18 @@
 """How much memory and time does a whole edit take, against the length of the clip?
 
     python -m benchmarks.memory --clip shot.mp4 --frames 30,300,3000 --json OUT
+    python -m benchmarks.memory --clip shot.mp4 --track-minutes 10 --json OUT
 
 The clip is played forwards and backwards until it is long enough, with faint noise of its own on every frame so that no
 two are equal, and edited as `dva edit` does it, from the file to a new file, each length in a process of its own. Peak
 memory is RssAnon, what the process has taken for itself, read every 20 ms; pages of mapped files, which the system may
-drop whenever it likes, do not count. Runs on Linux.
+drop whenever it likes, do not count. With --track-minutes nothing is edited: the clip's packets are repeated to that
+length, everybody in it is looked for, and RssAnon is read once a second. Runs on Linux.
 """
 
 import argparse
 import json
+import math
 import statistics
 import subprocess
 import sys
@@ -28,7 +31,10 @@ import torch
 
 from dva.dva_plugin.jobs import EditRequest, edit_file
 from dva.dva_plugin.packs import open_pack
+from dva.dva_plugin.searching import Search
+from dva.dva_plugin.worklog import Workspace
 from dva.model.blocks import ScaleShift
+from dva.model.faces.track import face_track
 from dva.model.types import Progress
 from dva.model.video import open_video
 
@@ -45,7 +51,16 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=2, help="few, since memory does not depend on them")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--one", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--track-minutes", type=float, metavar="M", help="only look for faces, in a clip of this length"
+    )
     options = parser.parse_args()
+    if options.track_minutes:
+        row = track(options)
+        print(json.dumps(row))
+        if options.json:
+            options.json.write_text(json.dumps(row, indent=1))
+        return
     if options.one:
         print(json.dumps(measure(options.one, options)))
         return
@@ -93,18 +108,69 @@ def measure(clip: Path, options: argparse.Namespace) -> dict[str, Any]:
     seconds = time.perf_counter() - begun
     watch.stop()
     height, width = open_video(clip).size
+    without_face = sum(span.last - span.first + 1 for span in report.gaps.spans if span.done == "missing")
     return {
         "clip": options.clip.name,
         "frames": report.frames,
-        "without_face": len(report.without_face),
+        "without_face": without_face,
         "size": f"{width}x{height}",
         "steps": options.steps,
         "peak_mb": max(watch.peaks.values()),
         "peak_mb_by_stage": watch.peaks,
-        "evaluations_a_frame": evaluated[0] / (report.frames - len(report.without_face)),
+        "evaluations_a_frame": evaluated[0] / (report.frames - without_face),
         "seconds": seconds,
         "seconds_a_frame": watch.medians(),
     }
+
+
+def track(options: argparse.Namespace) -> dict[str, Any]:
+    """Look for everybody in a long clip as `dva track` does; memory in each tenth of its frames."""
+    torch.set_num_threads(1)
+    seen: list[tuple[int, float]] = []
+    begun = last = time.perf_counter()
+
+    def watch(progress: Progress) -> None:
+        nonlocal last
+        if time.perf_counter() - last >= 1:
+            last = time.perf_counter()
+            seen.append((progress.done, rss_anon()))
+
+    with tempfile.TemporaryDirectory() as folder:
+        clip, target = Path(folder) / f"long{options.clip.suffix}", Path(folder) / "track.json"
+        frames = repeat(options.clip, options.track_minutes, clip)
+        source, cpu = open_video(clip), torch.device("cpu")
+        with Workspace(target) as work:
+            people = Search(source, source.sha256(), open_pack(options.pack), cpu, work).people(watch)
+            tracks = [face_track(people, person) for person in people.people]
+    tenths = [[mb for done, mb in seen if part * frames <= 10 * done < (part + 1) * frames] for part in range(10)]
+    return {
+        "clip": options.clip.name,
+        "frames": frames,
+        "people": [int(np.count_nonzero(face.confidence)) for face in tracks],
+        "mean_mb_by_tenth": [round(statistics.mean(part), 1) for part in tenths if part],
+        "peak_mb_by_tenth": [round(max(part), 1) for part in tenths if part],
+        "after_mb": round(rss_anon(), 1),
+        "seconds": round(time.perf_counter() - begun),
+        "processor_seconds": round(time.process_time()),
+    }
+
+
+def repeat(source: Path, minutes: float, target: Path) -> int:
+    """Write a clip of whole repetitions of the source's packets, at least so long; returns its frames."""
+    with av.open(str(source)) as container, av.open(str(target), "w") as out:
+        stream = container.streams.video[0]
+        copied = out.add_stream_from_template(stream)
+        packets = [packet for packet in container.demux(stream) if packet.size]
+        times = [(packet.pts or 0, packet.dts or 0) for packet in packets]
+        step = int(1 / (stream.average_rate * stream.time_base))
+        length = max(pts for pts, _ in times) + step - min(pts for pts, _ in times)
+        rounds = math.ceil(60 * minutes / (length * stream.time_base))
+        for number in range(rounds):
+            for packet, (pts, dts) in zip(packets, times, strict=True):
+                packet.pts, packet.dts, packet.stream = pts + number * length, dts + number * length, copied
+                packet.time_base = stream.time_base
+                out.mux(packet)
+    return rounds * len(packets)
 
 
 class _Watch:
@@ -132,9 +198,13 @@ class _Watch:
 
     def _look(self) -> None:
         while not self._ended.wait(EVERY):
-            text = Path("/proc/self/status").read_text(encoding="ascii")
-            anonymous = int(text.partition("RssAnon:")[2].split(maxsplit=1)[0]) / 1024
-            self.peaks[self._stage] = max(self.peaks.get(self._stage, 0.0), anonymous)
+            self.peaks[self._stage] = max(self.peaks.get(self._stage, 0.0), rss_anon())
+
+
+def rss_anon() -> float:
+    """What this process has taken for itself, in MB."""
+    text = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(text.partition("RssAnon:")[2].split(maxsplit=1)[0]) / 1024
 
 
 def _paces(times: dict[int, float]) -> Iterator[float]:

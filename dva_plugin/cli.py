@@ -19,7 +19,15 @@ from .packs_cli import add_packs_commands
 from .paste_cli import add_paste_options, paste_settings
 from .render_cli import add_render_options
 from .text_cli import add_clip_commands, add_text_options, text_request
-from .track_cli import add_person_options, add_track_options, gaps_of, person_of
+from .track_cli import (
+    add_gap_report_option,
+    add_person_options,
+    add_track_options,
+    check_place,
+    gaps_of,
+    person_of,
+    write_gap_report,
+)
 from .train import add_train_attributes_options, add_train_options
 from .video_options import CODECS, frame_rate
 
@@ -89,6 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     edit.add_argument("--seed", type=seed_number, default=0, help="for whatever is drawn at random (default 0)")
     add_text_options(edit)
     _add_model_options(edit)
+    add_gap_report_option(edit)
     edit.set_defaults(run=_edit)
     attributes = commands.add_parser("attributes", help="list what the pack can edit")
     attributes.add_argument("--pack", default="mini", help="pack name or folder (default mini)")
@@ -150,10 +159,14 @@ def _edit(options: argparse.Namespace) -> None:
         occlusion=options.occlusion,
         text=by_text,
     )
+    if options.gap_report:
+        check_place(options.gap_report)
     device = choose_device(options.device)
     pack = open_pack(options.pack)
     with ConsoleProgress() as progress:
         report = edit_file(request, pack, device, progress)
+    if options.gap_report:
+        write_gap_report(options.gap_report, report.gaps)
     for sentence in report.sentences(options.output):
         say(sentence)
 

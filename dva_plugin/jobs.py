@@ -18,19 +18,17 @@ from ..model.editing.direction_file import digest
 from ..model.errors import DeviceError, ModelFilesError, UsageError
 from ..model.faces.choose import PersonChoice
 from ..model.faces.clip import EditedSource, edited_source
-from ..model.faces.detect import FaceDetector
-from ..model.faces.gaps import GapPolicy
+from ..model.faces.gaps import GapPolicy, GapReport, gap_report
 from ..model.faces.occlusion import Occlusion, open_occlusion
-from ..model.faces.recognise import pack_recogniser
 from ..model.faces.settings import PasteSettings
-from ..model.faces.track import track_face
+from ..model.faces.track import face_track
 from ..model.files import map_tensor_file
-from ..model.metrics.flags import ranges
 from ..model.packs.pack import Pack
 from ..model.stream import bytes_needed, decode_into, encode_into, perceive_into
 from ..model.types import FaceTrack, FloatArray, OnProgress, Progress, ignore_progress
 from ..model.video import CodecChoice, FrameSource, VideoSource, VideoWriter, open_video
 from .host import with_less_memory
+from .searching import Search
 from .text_edit import TextEditing, TextRequest
 from .worklog import Stash, Workspace
 
@@ -74,18 +72,18 @@ class Edited:
 class EditReport:
     """What was done."""
 
-    frames: int
-    without_face: tuple[int, ...]
-    """Frames that were passed through, because no face was found in them."""
+    gaps: GapReport
+    """Which frames the face was not detected in, and what was done about each."""
     told: tuple[str, ...] = ()
     """What else the user should know."""
 
+    @property
+    def frames(self) -> int:
+        return self.gaps.frame_count
+
     def sentences(self, target: Path) -> list[str]:
         """What to tell the user."""
-        told = [*self.told, f"wrote {target}: {self.frames} frames"]
-        if missing := self.without_face:
-            told.insert(0, f"no face in {len(missing)} of {self.frames} frames, passed through: {ranges(missing)}")
-        return told
+        return [*self.gaps.text().splitlines(), *self.told, f"wrote {target}: {self.frames} frames"]
 
 
 @dataclass(frozen=True)
@@ -160,8 +158,7 @@ def _edit_in(
     depends_on = [stored_digest(path), autoencoder.device.type, [_fingerprint(edit) for edit in code.edits]]
     edited = decode_clip(work.stash("edit", depends_on), code, autoencoder, on_progress)
     write_edited(writer, pasted_source(source, code, edited, request.paste, prepared.occlusion), on_progress)
-    missing = np.flatnonzero(~code.track.usable())
-    return EditReport(len(code), tuple(int(i) for i in missing), tuple(by_text.told if by_text else ()))
+    return EditReport(gap_report(code.track), tuple(by_text.told if by_text else ()))
 
 
 def _fingerprint(edit: IdentityEdit) -> list[str]:
@@ -193,7 +190,7 @@ def encode_clip(
         stash.remove()  # a power cut may have torn it
     if not path.exists():
         work.check_space(bytes_needed(facts.frame_count, pack.spec.resolution, pack.spec.id_dim))
-        track = track_source(source, autoencoder, request, on_progress)
+        track = track_source(work, source, facts.sha256, autoencoder, request, on_progress)
         begin_code(autoencoder.begin(track, facts, request.steps), stash.file("code.dva"))
     if stored_digest(path) == NO_DIGEST:
         seen, encoded = stash.mark("aligned"), stash.mark("encoded")
@@ -212,13 +209,17 @@ def _readable(path: Path) -> bool:
 
 
 def track_source(
-    source: VideoSource, autoencoder: Autoencoder, request: EditRequest, on_progress: OnProgress
+    work: Workspace,
+    source: VideoSource,
+    sha256: str,
+    autoencoder: Autoencoder,
+    request: EditRequest,
+    on_progress: OnProgress,
 ) -> FaceTrack:
     """Whose face is followed through a clip, and how: the one place that reads it from a request."""
-    detector, recogniser = FaceDetector(autoencoder.device), pack_recogniser(autoencoder.pack, autoencoder.device)
-    return track_face(
-        source, detector, request.person, on_progress=on_progress, gaps=request.gaps, recogniser=recogniser
-    )
+    search = Search(source, sha256, autoencoder.pack, autoencoder.device, work)
+    people, person = search.person(request.person, on_progress)
+    return face_track(people, person, gaps=request.gaps)
 
 
 def decode_clip(stash: Stash, code: ClipCode, autoencoder: Autoencoder, on_progress: OnProgress) -> Edited:

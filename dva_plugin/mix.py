@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from ..model.autoencoder import Autoencoder, check_steps
@@ -11,6 +10,7 @@ from ..model.code import ClipCode, load_code
 from ..model.code_growth import stored_digest
 from ..model.editing.exchange import check_length, with_gaussian_noise, with_identity, with_motion, with_noise
 from ..model.errors import UsageError
+from ..model.faces.gaps import gap_report
 from ..model.packs.pack import Pack
 from ..model.types import OnProgress, ignore_progress
 from ..model.video import CodecChoice, VideoSource, VideoWriter, open_video
@@ -88,8 +88,7 @@ def _mix_in(
     source = opened[request.source]
     assert isinstance(source, VideoSource)
     write_edited(writer, pasted_source(source, code, edited), on_progress)
-    missing = np.flatnonzero(~code.track.usable())
-    return EditReport(len(code), tuple(int(i) for i in missing))
+    return EditReport(gap_report(code.track))
 
 
 def _code_file(

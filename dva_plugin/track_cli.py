@@ -10,10 +10,15 @@ from .console import ConsoleProgress, say
 from .host import DEVICE_NAMES, choose_device
 
 if TYPE_CHECKING:
+    import torch
+
     from ..model.faces.choose import PersonChoice
-    from ..model.faces.gaps import GapPolicy
+    from ..model.faces.gaps import GapPolicy, GapReport
     from ..model.faces.people import People
+    from ..model.packs.pack import Pack
     from ..model.types import ByteArray, FaceTrack
+    from ..model.video import VideoSource
+    from .worklog import Workspace
 
 
 def add_person_options(parser: argparse.ArgumentParser) -> None:
@@ -31,6 +36,28 @@ def add_person_options(parser: argparse.ArgumentParser) -> None:
         "--max-gap", type=float, default=0.5, metavar="SECONDS",
         help="longest gap to fill in, and how long to hold (default 0.5)",
     )  # fmt: skip
+
+
+def add_gap_report_option(parser: argparse.ArgumentParser) -> None:
+    """Where the report on frames without a detection goes, beside the screen."""
+    parser.add_argument(
+        "--gap-report", type=Path, metavar="FILE",
+        help="write the frames in which the face was not detected, and what was done about them, here (JSON)",
+    )  # fmt: skip
+
+
+def write_gap_report(path: Path, report: "GapReport") -> None:
+    """Write it as JSON; InputError where it cannot be written."""
+    from .evaluate_clip import write_text
+
+    write_text(path, json.dumps(report.to_json(), indent=1) + "\n")
+
+
+def check_place(path: Path) -> None:
+    """InputError where no file of this name could be written, before the work whose result it takes."""
+    if path.is_dir() or not path.parent.is_dir():
+        what = "is a folder" if path.is_dir() else f"lies in {path.parent}, which is no folder"
+        raise InputError(f"{path} cannot be written: it {what}; name a file in a folder that exists")
 
 
 def person_of(options: argparse.Namespace) -> "PersonChoice":
@@ -72,24 +99,42 @@ def add_track_options(track: argparse.ArgumentParser) -> None:
 
 
 def _track(options: argparse.Namespace) -> None:
-    from ..model.faces.detect import FaceDetector
-    from ..model.faces.recognise import pack_recogniser
-    from ..model.faces.track import face_track, find_people, no_face
     from ..model.video import open_video
     from .packs import open_pack
+    from .worklog import Workspace
 
     if options.strip and options.strip.suffix.lower() != ".png":
         raise UsageError(f"the strip picture is a .png, not {options.strip.name}; name it so")
+    written = [path for path in (options.json, options.strip) if path]
+    for path in written:
+        check_place(path)
     source = open_video(options.source)
-    device = choose_device(options.device)
-    recogniser = pack_recogniser(open_pack(options.pack), device)
+    pack, device = open_pack(options.pack), choose_device(options.device)
+    if not written:
+        _find(source, pack, device, None)
+        return
+    with Workspace(written[0]) as work:
+        people, tracks = _find(source, pack, device, work)
+        _write(options, source, people, tracks)
+
+
+def _find(
+    source: "VideoSource", pack: "Pack", device: "torch.device", work: "Workspace | None"
+) -> "tuple[People, list[FaceTrack]]":
+    """Everybody and their tracks, which are told as a table."""
+    from ..model.faces.track import face_track
+    from .searching import Search
+
+    search = Search(source, source.sha256() if work else "", pack, device, work)
     with ConsoleProgress() as progress:
-        people = find_people(source, FaceDetector(device), progress, recogniser=recogniser)
-    if not people.people:
-        raise no_face(source, people.frame_count)
+        people = search.people(progress)
     tracks = [face_track(people, person) for person in people.people]
     for line in table(people, tracks):
         say(line)
+    return people, tracks
+
+
+def _write(options: argparse.Namespace, source: "VideoSource", people: "People", tracks: "list[FaceTrack]") -> None:
     if options.json:
         from ..model.faces.trackfile import tracks_to_json
         from .evaluate_clip import write_text

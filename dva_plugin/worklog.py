@@ -59,12 +59,11 @@ class Workspace:
             shutil.rmtree(self.folder, ignore_errors=True)  # Windows removes no file that is open
             return
         told = f"what was done{self._reached} is kept in {self.folder} ({_megabytes(self.folder)} MB): "
-        told += "the same command goes on from there"
         # In place: whoever tells a stop by Ctrl-C from a fault must still be able to.
         if isinstance(error, (KeyboardInterrupt, Interrupted)):
-            error.args = (f"stopped; {told}",)
+            error.args = (f"stopped; {told}the same command goes on from there",)
         elif isinstance(error, DvaError):
-            error.args = (f"{error} ({told})",)
+            error.args = (f"{error} ({told}the next run goes on from there)",)
 
     def stash(self, kind: str, depends_on: object) -> "Stash":
         """The folder of one piece of work. depends_on: all that decides its result, as JSON can say it."""

@@ -150,7 +150,8 @@ def load_code(path: Path, *, finished: bool = True) -> ClipCode:
             check_finite(tensors)
         return _assemble(facts, tensors)
     except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
-        raise ModelFilesError(f"{path} is malformed ({error!r:.300}); encode the clip again") from error
+        said = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
+        raise ModelFilesError(f"{path} is malformed ({said:.300}); encode the clip again") from error
 
 
 def tensors_of(code: ClipCode) -> dict[str, Tensor]:

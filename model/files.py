@@ -52,6 +52,8 @@ def write_tensor_file(path: Path, tensors: Mapping[str, Tensor], metadata: Mappi
             file.write(header)
             for name in places:
                 file.write(tensor_bytes(tensors[name]))
+            file.flush()
+            os.fsync(file.fileno())  # or a power cut could leave the name without the content
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
@@ -76,6 +78,8 @@ def map_tensor_file(path: Path, largest_header: int = MAX_HEADER) -> tuple[dict[
 
 def tensor_bytes(tensor: Tensor) -> memoryview:
     """The bytes of a tensor in the order of its indices; a copy only where it lies otherwise or on another device."""
+    if not tensor.numel():
+        return memoryview(b"")  # an empty tensor may have strides that cannot be viewed as bytes
     return tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data
 
 

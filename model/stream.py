@@ -8,7 +8,6 @@ bits as one that was not. Memory that a mapped file takes is the system's to giv
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -20,22 +19,11 @@ from .faces.align import aligned_bytes
 from .faces.clip import check_track
 from .files import Layout, TensorRows, map_tensor_file
 from .parts import mean_identity
-from .types import FaceTrack, OnProgress, Progress, ignore_progress
+from .types import FaceTrack, Mark, OnProgress, Progress, ignore_progress
 from .video import FrameSource
 
 BLOCK = 64
 """Frames that are cut and looked at before they are stored."""
-
-
-class Mark(Protocol):
-    """How far a stage is, in units of its own, remembered across runs."""
-
-    @property
-    def done(self) -> int: ...
-
-    def advance(self, done: int) -> None:
-        """Remember it, now that all up to there is on the disk."""
-        ...
 
 
 def bytes_needed(frames: int, side: int, id_dim: int) -> int:

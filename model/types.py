@@ -7,7 +7,7 @@ centre of the top-left pixel at (0, 0).
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +43,17 @@ OnProgress = Callable[[Progress], None]
 
 def ignore_progress(progress: Progress) -> None:
     """Stay silent: the default of every OnProgress argument."""
+
+
+class Mark(Protocol):
+    """How far a stage is, in units of its own, remembered across runs."""
+
+    @property
+    def done(self) -> int: ...
+
+    def advance(self, done: int) -> None:
+        """Remember it, now that all up to there is on the disk."""
+        ...
 
 
 @dataclass(frozen=True)

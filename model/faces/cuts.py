@@ -1,6 +1,7 @@
 """Where a new shot begins, said frame by frame from a few hundred cells of each picture."""
 
 from collections import deque
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +48,20 @@ class CutFinder:
                 self._steps.append(float(change.mean()))
         self._pictures.append(cells)
         return is_cut
+
+    def packed(self) -> dict[str, NDArray[Any]]:
+        """Arrays from which `unpack` brings another finder to the same point."""
+        return {
+            "cuts": np.array([self._count, *self.cuts], np.int64),
+            "steps": np.array(self._steps, np.float64),
+            "pictures": np.array(self._pictures, np.float32).reshape(-1, ROWS, COLUMNS, 3),
+        }
+
+    def unpack(self, arrays: dict[str, NDArray[Any]]) -> None:
+        """Go on where another finder was."""
+        self._count, *self.cuts = arrays["cuts"].tolist()
+        self._steps.extend(arrays["steps"].tolist())
+        self._pictures.extend(picture.copy() for picture in arrays["pictures"])
 
     def _is_cut(self, change: NDArray[np.float32]) -> bool:
         habit = float(np.mean(self._steps)) if self._steps else 0.0

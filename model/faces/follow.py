@@ -5,16 +5,18 @@ follows them back through the frames since the last search, so that nobody begin
 """
 
 from collections import deque
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..metrics.recognise import Recogniser
 from ..types import ByteArray, FloatArray
-from ..video import Frame
+from ..video import Frame, FrameSource
 from .appearance import look
 from .cuts import CutFinder
 from .detect import OTHER_SIZE, Detection, FaceDetector
-from .tracklet import Tracklet
+from .tracklet import Tracklet, packed_tracklets, unpacked_tracklets
 
 SEARCH_EVERY = 0.4
 """Seconds between two searches of the whole frame, which is as far back as somebody new is followed."""
@@ -68,6 +70,24 @@ class Follower:
         self._settle_doubts(index)
         self._look(index, image)
         self._recent.append((index, frame))
+
+    def packed(self) -> dict[str, NDArray[Any]]:
+        """All that was learnt from the frames so far, as arrays; `unpack` goes on from there."""
+        numbers = {id(tracklet): number for number, tracklet in enumerate(self.tracklets)}
+        return {
+            **packed_tracklets(self.tracklets),
+            **self._cuts.packed(),
+            "active": np.array([numbers[id(tracklet)] for tracklet in self._active], np.int64),
+            "searches": np.array([self._searches, self._last_search, len(self._recent)], np.int64),
+        }
+
+    def unpack(self, arrays: dict[str, NDArray[Any]], seen: int, source: FrameSource) -> None:
+        """Go on where another follower was that had seen so many frames of the clip."""
+        self.tracklets = unpacked_tracklets(arrays)
+        self._cuts.unpack(arrays)
+        self._active = [self.tracklets[number] for number in arrays["active"].tolist()]
+        self._searches, self._last_search, recent = arrays["searches"].tolist()
+        self._recent.extend(enumerate(source.frames(seen - recent, seen), seen - recent))
 
     def _search(self, index: int, image: ByteArray) -> None:
         found = self._detector.detect(image, thorough=self._searches % THOROUGH_EVERY == 0)

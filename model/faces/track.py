@@ -17,6 +17,7 @@ from .detect import FaceDetector
 from .follow import Follower
 from .gaps import GapPolicy, fill_gaps
 from .link import link
+from .notes import Notes
 from .people import People, Person, people_of
 from .points68 import Landmarks68
 from .smooth import steady_line
@@ -50,22 +51,42 @@ def track_face(
     people = find_people(source, detector, on_progress, recogniser=recogniser)
     if not people.people:
         raise no_face(source, people.frame_count)
-    chosen = choose_person(people, person, partial(look_at_photo, detector=detector, recogniser=recogniser))
-    dense: Landmarks68 | None = getattr(detector, "dense", None)  # not every detector has a notion of it
+    chosen = pick_person(people, person, detector, recogniser)
+    dense = landmarks68_of(detector)
     if dense is not None:
         chosen = with_68_landmarks(source, chosen, dense, on_progress)
     return face_track(people, chosen, smoothing, gaps)
 
 
-def with_68_landmarks(source: FrameSource, person: Person, dense: Landmarks68, on_progress: OnProgress) -> Person:
+def pick_person(people: People, person: PersonChoice, detector: FaceDetector, recogniser: Recogniser | None) -> Person:
+    """Who of these is meant; a Reference's photo is looked at. UsageError for a number that nobody has."""
+    return choose_person(people, person, partial(look_at_photo, detector=detector, recogniser=recogniser))
+
+
+def landmarks68_of(detector: FaceDetector) -> Landmarks68 | None:
+    """What finds 68 landmarks, where it is there; not every detector has a notion of it."""
+    return getattr(detector, "dense", None)
+
+
+def with_68_landmarks(
+    source: FrameSource, person: Person, dense: Landmarks68, on_progress: OnProgress, notes: Notes | None = None
+) -> Person:
     """The same person with 68 landmarks in every frame, read once more from the first to the last of them."""
-    landmarks = np.empty((len(person.frames), 68, 2))
-    rows = {frame: row for row, frame in enumerate(person.frames.tolist())}
-    for index, frame in enumerate(source.frames(person.first, person.last + 1), person.first):
+    total = len(person.frames)
+    landmarks = np.empty((total, 68, 2))
+    done, known = notes.recall() if notes is not None else (0, {})
+    if done:
+        landmarks[:done] = known["landmarks"]
+    rows = {frame: row for row, frame in enumerate(person.frames.tolist()) if row >= done}
+    begin = min(rows, default=person.last + 1)
+    for index, frame in enumerate(source.frames(begin, person.last + 1), begin):
         row = rows.get(index)
-        if row is not None:
-            landmarks[row] = dense.find(frame.to_rgb8(), person.landmarks[row])
-            on_progress(Progress("find landmarks", row + 1, len(rows)))
+        if row is None:
+            continue
+        landmarks[row] = dense.find(frame.to_rgb8(), person.landmarks[row])
+        if notes is not None and notes.are_due(row + 1, total):
+            notes.keep({"landmarks": landmarks[: row + 1]}, row + 1)
+        on_progress(Progress("find landmarks", row + 1, total))
     return replace(person, landmarks=landmarks)
 
 
@@ -75,14 +96,22 @@ def find_people(
     on_progress: OnProgress = ignore_progress,
     *,
     recogniser: Recogniser | None = None,
+    notes: Notes | None = None,
 ) -> People:
-    """Find everybody in a clip, who may be nobody, reading it once. Memory grows by some 100 bytes a frame and face."""
+    """Find everybody in a clip, who may be nobody, reading it once. Memory grows by some 100 bytes a frame and face.
+
+    notes: where the search is written down as it goes, and where it goes on from. Raises OSError for a full disk then.
+    """
     rate = float(source.frame_rate)
     follower = Follower(detector, rate, recogniser)
-    count = 0
-    for index, frame in enumerate(source):
+    count, known = notes.recall() if notes is not None else (0, {})
+    if count:
+        follower.unpack(known, count, source)
+    for index, frame in enumerate(source.frames(count), count):
         follower.see(index, frame)
         count = index + 1
+        if notes is not None and notes.are_due(count, source.frame_count):
+            notes.keep(follower.packed(), count)
         on_progress(Progress("find faces", count, max(count, source.frame_count)))
     groups = link(follower.tracklets, follower.cuts, rate)
     people = people_of(groups, count, rate)
@@ -92,8 +121,9 @@ def find_people(
 def no_face(source: FrameSource, frame_count: int) -> InputError:
     """The error for a clip without any face."""
     name = source.path.name if source.path else "the clip"
+    where = f"any of the {frame_count} frames" if frame_count > 1 else "the one frame"
     return InputError(
-        f"no face found in any of the {frame_count} frames of {name}; "
+        f"no face found in {where} of {name}; "
         "a face must be at least 20 pixels and a 96th of the frame wide, seen from the front or half from the side"
     )
 

@@ -1,8 +1,10 @@
 """An unbroken piece of a track: one face followed from frame to frame, without a gap and without a doubt."""
 
 from array import array
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..types import FloatArray
 from .appearance import Appearance
@@ -83,3 +85,45 @@ class Tracklet:
     def predicted(self) -> FloatArray:
         """Landmarks [5, 2] in the frame after the last, if the face moves on as it did."""
         return self.points(self.end) + self.velocity(self.end)
+
+    def begin_with(self, landmarks: FloatArray, sides: FloatArray, scores: FloatArray) -> None:
+        """Take the detections [n, 5, 2], [n] and [n] of another one, to the last bit."""
+        self._landmarks.extend(landmarks.ravel().tolist())
+        self._sides.extend(sides.tolist())
+        self._scores.extend(scores.tolist())
+
+
+def packed_tracklets(tracklets: list[Tracklet]) -> dict[str, NDArray[Any]]:
+    """Arrays from which `unpacked_tracklets` makes the same tracklets: one row each, or one for each detection."""
+    looks = [tracklet.appearance for tracklet in tracklets]
+    embedded = [look.identity for look in looks if look.identity is not None]
+    facts = [
+        (t.start, len(t), t.crossing, t.found, -1 if t.looked_at is None else t.looked_at, look.looks,
+         look.identity is not None)
+        for t, look in zip(tracklets, looks, strict=True)
+    ]  # fmt: skip
+    return {
+        "facts": np.array(facts, np.int64).reshape(-1, 7),
+        "landmarks": np.concatenate([np.empty((0, 5, 2)), *(t.landmarks() for t in tracklets)]),
+        "sides": np.concatenate([np.empty(0, np.float32), *(t.sides() for t in tracklets)]),
+        "scores": np.concatenate([np.empty(0, np.float32), *(t.scores() for t in tracklets)]),
+        "colours": np.stack([look.colours for look in looks]) if looks else np.empty((0, 0)),
+        "identity": np.stack(embedded) if embedded else np.empty((0, 0)),
+    }
+
+
+def unpacked_tracklets(arrays: dict[str, NDArray[Any]]) -> list[Tracklet]:
+    """The tracklets that `packed_tracklets` packed."""
+    tracklets: list[Tracklet] = []
+    at, embedded = 0, iter(arrays["identity"])
+    for facts, colours in zip(arrays["facts"].tolist(), arrays["colours"], strict=True):
+        start, length, crossing, found, looked_at, looks, has_identity = facts
+        tracklet = Tracklet(start, crossing=bool(crossing))
+        rows = slice(at, at + length)
+        tracklet.begin_with(arrays["landmarks"][rows], arrays["sides"][rows], arrays["scores"][rows])
+        tracklet.found = found
+        tracklet.looked_at = None if looked_at < 0 else looked_at
+        tracklet.appearance = Appearance(looks, colours.copy(), next(embedded).copy() if has_identity else None)
+        tracklets.append(tracklet)
+        at += length
+    return tracklets

@@ -1,5 +1,6 @@
 """Opening video files safely: local files of known containers only, each foreign error turned into one sentence."""
 
+import errno
 import re
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -8,11 +9,12 @@ from pathlib import Path
 import av
 from av.codec.context import CodecContext
 from av.container import InputContainer
-from av.error import FFmpegError
+from av.error import FFmpegError, InvalidDataError
 from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
 from ..errors import InputError
+from .mistaken import what_else
 
 DEMUXERS = (
     "mov", "matroska", "webm", "avi", "mpegts", "mpeg", "mxf", "flv", "asf", "ogg", "nut", "gif", "yuv4mpegpipe",
@@ -30,6 +32,9 @@ PICTURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"\x76\x2f\x31\x01")
 
 ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 """http:/x, as pathlib leaves of http://x; one letter before the colon is a drive."""
+
+SAYS_NOTHING = (errno.EINVAL, errno.EBUSY)
+"""Numbers of errors that libav reports, beside InvalidDataError, for a file that it does not know."""
 
 MAX_SIDE = 16384
 """The largest width or height, in pixels, that memory is taken for."""
@@ -50,12 +55,18 @@ def open_container(path: Path) -> Generator[InputContainer]:
             metadata_errors="replace",
         )
     except (FFmpegError, ValueError) as error:
-        raise InputError(
-            f"{path} cannot be read as video ({reason(error)}): it is damaged, or its kind is none of mp4, mov, mkv,"
-            " webm, avi, ts, mpg, mxf, flv, wmv, ogv, gif; convert it to one of these"
-        ) from error
+        raise InputError(f"{path} {what_else(path) or _unreadable(error)}") from error
     with container:
         yield container
+
+
+def _unreadable(error: Exception) -> str:
+    is_plain = isinstance(error, InvalidDataError) or getattr(error, "errno", None) in SAYS_NOTHING
+    said = "" if is_plain else f" ({reason(error)})"
+    return (
+        f"cannot be read as video{said}: it is damaged, or its kind is none of mp4, mov, mkv, webm, avi, ts, mpg, mxf,"
+        " flv, wmv, ogv, gif; convert it to one of these"
+    )
 
 
 def video_stream(container: InputContainer, path: Path) -> VideoStream:

@@ -13,7 +13,7 @@ from PIL import Image
 
 from ..errors import InputError
 from .colour import ColourTags
-from .container import MAX_PIXELS, MAX_SIDE, reason
+from .container import MAX_PIXELS, MAX_SIDE
 from .exr import is_whole, shown_planes
 from .formats import PixelFormat, Plane, read_planes
 from .orientation import Orientation, exif_orientation
@@ -61,6 +61,8 @@ def read_still(path: Path) -> Still:
     )
     if is_cut:
         raise InputError(f"{path} is cut short; write it again")
+    if name == "png":
+        _check_declared(path, int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big"))
     context = CodecContext.create(name, "r")
     assert isinstance(context, VideoCodecContext)
     context.options, context.thread_type = OPTIONS, "NONE"
@@ -68,7 +70,7 @@ def read_still(path: Path) -> Still:
         pictures = [*context.decode(av.Packet(data)), *context.decode(None)]
     except (FFmpegError, ValueError) as error:
         raise InputError(
-            f"{path} cannot be read as a picture ({reason(error)}): it is damaged, or larger than 16K; write it again"
+            f"{path} cannot be read as a picture: it is damaged, or larger than 16K; write it again"
         ) from error
     if len(pictures) != 1 or pictures[0].is_corrupt or max(pictures[0].width, pictures[0].height) > MAX_SIDE:
         raise InputError(f"{path} cannot be read as one picture of at most {MAX_SIDE} pixels a side; write it again")
@@ -76,6 +78,13 @@ def read_still(path: Path) -> Still:
         return _described(pictures[0], context, _orientation(data))
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
+
+
+def _check_declared(path: Path, width: int, height: int) -> None:
+    if max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
+        raise InputError(
+            f"{path} says that it is {width}x{height} pixels; 1 to {MAX_SIDE} a side and up to {MAX_PIXELS} can be read"
+        )
 
 
 def _described(picture: av.VideoFrame, context: VideoCodecContext, orientation: Orientation) -> Still:

@@ -53,7 +53,8 @@ def test_an_edit_changes_the_face_and_nothing_outside_the_crop(pack: str, portra
     out = tmp_path / "edited.mkv"
     arguments = ["edit", str(portrait), "-o", str(out), "--attribute", "Gray_Hair=2", "--pack", pack, "--steps", "10"]
     assert main([*arguments, "--device", "cpu", "--seed", "3", "--person", "largest"]) == 0
-    assert f"no face in 1 of {FRAMES + 1} frames, passed through: {FRAMES}" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert f"the face was detected in {FRAMES} of {FRAMES + 1} frames\npassed through as they are: {FRAMES}\n" in told
     source, edited = open_video(portrait), open_video(out)
     assert edited.frame_rate == RATE
     assert edited.size == source.size
@@ -89,7 +90,7 @@ def test_a_kept_code_gives_the_same_edit_without_looking_for_the_face_again(
         return tmp_path / name
 
     first = edit("first.mkv")
-    monkeypatch.setattr("dva.dva_plugin.jobs.track_face", lambda *_, **__: pytest.fail("looked for the face again"))
+    monkeypatch.setattr("dva.dva_plugin.jobs.track_source", lambda *_, **__: pytest.fail("looked for the face again"))
     for x, y in zip(planes(first), planes(edit("second.mkv")), strict=True):
         assert all(np.array_equal(a, b) for a, b in zip(x, y, strict=True))
 
@@ -194,7 +195,7 @@ def test_what_the_system_reports_is_one_sentence(
     def fail(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr("dva.dva_plugin.jobs.track_face", fail)
+    monkeypatch.setattr("dva.dva_plugin.jobs.track_source", fail)
     out = tmp_path / "out.mkv"
     assert main(["edit", str(portrait), "-o", str(out), "--attribute", "Gray_Hair=2", "--pack", pack]) == told[0]
     assert told[1] in capsys.readouterr().err

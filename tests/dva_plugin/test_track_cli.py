@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from faces import face
 from PIL import Image
+from tiny import write_tiny_pack
 
 from dva.dva_plugin.cli import main
 from dva.dva_plugin.evaluate_clip import read_track
@@ -82,6 +83,91 @@ def test_dva_eval_reads_what_dva_track_wrote(clip: Path) -> None:
     np.testing.assert_allclose(read_track(tracks, source), expected, atol=1e-3)
 
 
+@pytest.fixture(scope="module")
+def tiny_pack(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(write_tiny_pack(tmp_path_factory.mktemp("packs") / "tiny"))
+
+
+def stop_at(monkeypatch: pytest.MonkeyPatch, frame: int) -> list[int]:
+    """Ctrl-C, once, when the detector comes to this frame; returns a list of the frames it looks at from then on."""
+    detect = TwoPeople.detect
+    looks: list[int] = []
+    stopped: list[int] = []
+
+    def stopping(self: TwoPeople, image: np.ndarray, **how: bool) -> list[Detection]:
+        t = round(int(image[:8, :8].mean()) / 4)
+        if stopped:
+            looks.append(t)
+        elif t == frame:
+            stopped.append(t)
+            raise KeyboardInterrupt
+        return detect(self, image, **how)
+
+    monkeypatch.setattr("dva.model.faces.notes.NOTE_EVERY", 16)
+    monkeypatch.setattr(TwoPeople, "detect", stopping)
+    return looks
+
+
+def test_a_stopped_track_goes_on_from_the_faces_it_had_found(
+    clip: Path, tiny_pack: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def track(name: str) -> int:
+        return main(["track", str(clip), "--json", str(clip.with_name(name)), "--device", "cpu", "--pack", tiny_pack])
+
+    assert track("undisturbed.json") == 0
+    looks = stop_at(monkeypatch, 40)
+    assert track("track.json") == 130
+    assert f"(searched: 32 frames) is kept in {clip.with_name('.track.json.work')}" in capsys.readouterr().err
+    assert not clip.with_name("track.json").exists()
+    assert track("track.json") == 0
+    assert 20 < min(looks) <= 32
+    assert max(looks) == 59
+    assert clip.with_name("track.json").read_bytes() == clip.with_name("undisturbed.json").read_bytes()
+    assert sorted(path.name for path in clip.parent.iterdir()) == ["clip.mkv", "track.json", "undisturbed.json"]
+
+
+def test_an_edit_of_another_person_after_a_stop_looks_for_nobody_again(
+    clip: Path, tiny_pack: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And says where that one was not seen, on the screen and in a file."""
+
+    def edit(name: str, *more: str) -> int:
+        given = ["edit", str(clip), "-o", str(clip.with_name(name)), "--attribute", "Eyeglasses=1", "--steps", "2"]
+        return main([*given, "--device", "cpu", "--pack", tiny_pack, *more])
+
+    report = clip.with_name("gaps.json")
+    assert edit("undisturbed.mkv", "--person", "left") == 0
+    monkeypatch.setattr("dva.model.faces.notes.NOTE_EVERY", 16)
+    assert edit("out.mkv", "--person", "7") == 2
+    said = capsys.readouterr().err
+    assert "no person 7 in this clip" in said
+    assert "(searched: 60 frames) is kept" in said
+    monkeypatch.setattr(TwoPeople, "detect", lambda *_, **__: pytest.fail("looked for faces again"))
+    assert edit("out.mkv", "--person", "left", "--gap-report", str(report)) == 0
+    told = capsys.readouterr().out
+    assert "the face was detected in 45 of 60 frames\npassed through as they are: 45-59\n" in told
+    assert json.loads(report.read_text()) == {
+        "frames": 60,
+        "not_detected": [{"first": 45, "last": 59, "done": "missing"}],
+    }
+    one, other = (open_video(clip.with_name(name)) for name in ("undisturbed.mkv", "out.mkv"))
+    for a, b in zip(one, other, strict=True):
+        assert all(np.array_equal(p, q) for p, q in zip(a.planes, b.planes, strict=True))
+    assert sorted(path.suffix for path in clip.parent.iterdir()) == [".json", ".mkv", ".mkv", ".mkv"]
+
+
+@pytest.mark.parametrize("command", ["edit", "track"])
+def test_a_report_that_could_not_be_written_is_said_before_any_work(
+    clip: Path, command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(TwoPeople, "detect", lambda *_, **__: pytest.fail("looked for faces"))
+    nowhere = str(clip.with_name("nowhere") / "report.json")
+    out = ["-o", str(clip.with_name("out.mkv")), "--attribute", "Eyeglasses=1", "--gap-report", nowhere]
+    assert main([command, str(clip), *(out if command == "edit" else ["--json", nowhere])]) == 4
+    assert "which is no folder" in capsys.readouterr().err
+    assert [path.name for path in clip.parent.iterdir()] == ["clip.mkv"]
+
+
 def test_every_gap_shows_in_the_strip_however_long_the_clip() -> None:
     """One frame of 5000 is narrower than a pixel of the bar."""
 
@@ -103,6 +189,7 @@ def test_a_clip_without_a_face_is_one_sentence_and_leaves_no_file(
     clip: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(TwoPeople, "detect", lambda *_, **__: [])
+    monkeypatch.setattr("dva.model.faces.notes.NOTE_EVERY", 16)  # notes of nobody are no work to keep
     assert main(["track", str(clip), "--json", str(clip.with_name("t.json")), "--device", "cpu"]) == 4
     assert "no face found in any of the 60 frames of clip.mkv" in capsys.readouterr().err
     assert [file.name for file in clip.parent.iterdir()] == ["clip.mkv"]

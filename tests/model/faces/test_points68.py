@@ -1,6 +1,7 @@
 """68 landmarks, without the network's weights: a stand-in that marks where the picture is bright."""
 
 from fractions import Fraction
+from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -10,11 +11,15 @@ from faces import SHAPE, face
 from torch import Tensor
 from torch.nn import functional
 
-from dva.model.errors import ModelFilesError, UsageError
+from dva.model.errors import Interrupted, ModelFilesError, UsageError
 from dva.model.faces.align import five_points, square_axes
+from dva.model.faces.appearance import Appearance
 from dva.model.faces.detect import Detection, FaceDetector
+from dva.model.faces.notes import Notes
+from dva.model.faces.people import Person
 from dva.model.faces.points68 import MIRRORED, WEIGHTS, Landmarks68, load_landmarks68
-from dva.model.faces.track import track_face
+from dva.model.faces.track import track_face, with_68_landmarks
+from dva.model.types import ignore_progress
 from dva.model.video import ArraySource
 
 
@@ -81,6 +86,44 @@ def test_the_track_has_68_landmarks_and_its_square_from_them() -> None:
     assert found.landmarks.shape == (12, 68, 2)
     centre, _, _ = square_axes(face(160, 120, 60).landmarks[None] + 2)
     np.testing.assert_allclose(found.quads.mean(axis=1), np.repeat(centre, 12, axis=0), atol=1e-6)
+
+
+def test_landmarks_that_were_found_before_a_kill_are_not_looked_for_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody who is away for a while; the pictures' grey decides where the landmarks lie."""
+
+    class Grey(StillFace):
+        def __init__(self, patience: int = 99) -> None:
+            self.patience = patience
+
+        def find(self, image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+            if self.patience == 0:
+                raise Interrupted("stop")
+            self.patience -= 1
+            return super().find(image, landmarks) + image[0, 0, 0]
+
+    class Told:
+        done = 0
+
+        def advance(self, done: int) -> None:
+            self.done = done
+
+    monkeypatch.setattr("dva.model.faces.notes.NOTE_EVERY", 4)
+    images = np.zeros((30, 240, 320, 3), np.uint8) + np.arange(30, dtype=np.uint8)[:, None, None, None]
+    source, notes = ArraySource(images, Fraction(25)), Notes(tmp_path / "notes.safetensors", Told())
+    seen = np.array([*range(3, 12), *range(20, 28)])
+    points = np.repeat(face(160, 120, 60).landmarks[None], len(seen), axis=0)
+    person = Person(0, seen, points, np.ones(len(seen)), np.full(len(seen), 60.0), Appearance())
+    with pytest.raises(Interrupted):
+        with_68_landmarks(source, person, Grey(10), ignore_progress, notes)
+    rest = Grey(len(seen) - 8)
+    resumed = with_68_landmarks(source, person, rest, ignore_progress, notes)
+    assert rest.patience == 0
+    undisturbed = with_68_landmarks(source, person, Grey(), ignore_progress)
+    np.testing.assert_array_equal(resumed.landmarks, undisturbed.landmarks)
+    assert len(np.unique(resumed.landmarks[:, 36, 0])) == len(seen)
+    with_68_landmarks(source, person, Grey(0), ignore_progress, notes)  # all of them are known now
 
 
 def test_without_weights_there_are_none_and_nothing_is_fetched(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
