@@ -1,7 +1,7 @@
 """Which solver to take: reconstruction, noise map, edits and their steadiness, a row for each solver and steps.
 
     python -m benchmarks.solvers --clips DIR --judge judge.ema.safetensors [--solvers A,B] [--steps 5,10,20,50,100]
-                                 [--frames 4] [--people 16] [--start 600] [--precision P] --json OUT [--sheet PNG]
+                                 [--frames 4] [--people 16] [--first 0] [--start 600] [--precision P] --json OUT [--sheet PNG]
 
 Rows are added to OUT as they come, and those that are there are not measured again, so that a run may be broken off.
 
@@ -97,6 +97,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--steps", default="5,10,20,50,100")
     parser.add_argument("--frames", type=int, default=4, help="first frames of each real clip")
     parser.add_argument("--people", type=int, default=16)
+    parser.add_argument("--first", type=int, default=0, help="number of the first person")
     parser.add_argument("--start", type=int, help="where paths end, 1 to 1000; default: the pack's")
     parser.add_argument("--precision", choices=get_args(Precision), help="default: the pack's")
     parser.add_argument("--pack", default="mini")
@@ -114,7 +115,7 @@ def _material(autoencoder: Autoencoder, options: argparse.Namespace) -> Material
         for clip in read_clips(options.clips, options.frames, size, autoencoder.device)
     ]
     numbers = torch.cat([torch.full((len(crops),), i) for i, crops in enumerate(clips)])
-    people = list(held_out_clips(options.people, 1, size))
+    people = list(held_out_clips(options.people, 1, size, options.first))
     toggles = [found for edit in EDITS if (found := toggled(edit, people)) is not None]
     seen = Frames.of(autoencoder, [person.crops for person in people])
     return Material(Frames.of(autoencoder, clips), numbers[1:] == numbers[:-1], seen, toggles, judge.eval())

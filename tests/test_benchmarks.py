@@ -64,7 +64,9 @@ def test_a_plot_shows_every_point_where_it_belongs(tmp_path: Path, log: bool):
     keep(tmp_path / "found.json", [], Panel("a < b", "steps", "SSIM", {"ours": points}, log))
     drawing = ElementTree.parse(tmp_path / "found.svg").getroot()
     dots = [(float(d.attrib["cx"]), float(d.attrib["cy"])) for d in drawing.findall(".//{*}circle")]
-    ticks = {t.text: float(t.attrib["x"]) for t in drawing.findall(".//{*}text") if t.attrib.get("text-anchor") == "middle"}
+    ticks = {
+        t.text: float(t.attrib["x"]) for t in drawing.findall(".//{*}text") if t.attrib.get("text-anchor") == "middle"
+    }
     x, y = np.array(dots).T
     assert (np.diff(x) > 0).all()
     np.testing.assert_allclose((y[0] - y[1]) / (y[0] - y[2]), 1 / 3, atol=0.01)  # upwards, in proportion
