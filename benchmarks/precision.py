@@ -4,7 +4,7 @@
 
 A row for each clip with a face and each pair of precisions, both of this machine's processor:
 
-- reconstruction_ssim, reconstruction_psnr: what an unedited code decodes to with its stored residual, against the crops.
+- reconstruction_ssim, reconstruction_psnr: what an unedited code decodes to with its residual, against the crops.
 - edit_ssim: the clip edited, against the same edit in float32 throughout.
 """
 

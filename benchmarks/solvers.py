@@ -1,7 +1,8 @@
 """Which solver to take: reconstruction, noise map, edits and their steadiness, a row for each solver and steps.
 
     python -m benchmarks.solvers --clips DIR --judge judge.ema.safetensors [--solvers A,B] [--steps 5,10,20,50,100]
-                                 [--frames 4] [--people 16] [--first 0] [--start 600] [--precision P] --json OUT [--sheet PNG]
+                                 [--frames 4] [--people 16] [--first 0] [--start 600] [--precision P]
+                                 --json OUT [--sheet PNG]
 
 Rows are added to OUT as they come, and those that are there are not measured again, so that a run may be broken off.
 
