@@ -1,14 +1,13 @@
 """A few jobs at a time in threads, their results in order."""
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 R = TypeVar("R")
-WORKERS = min(4, os.cpu_count() or 1)
-"""Threads; each holds what its job works on, which may be a frame of 8K."""
+WORKERS = 2
+"""Threads. A second one more than halves what pasting leaves idle on two cores; each takes memory for its job."""
 
 
 def in_order(jobs: Iterable[Callable[[], R]], workers: int = WORKERS) -> Iterator[R]:
