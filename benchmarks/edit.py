@@ -11,7 +11,6 @@ and `reference_cpu_s` are the processor's time for them, which other programs do
 
 import argparse
 import copy
-import json
 import tempfile
 import time
 from dataclasses import replace
@@ -37,6 +36,7 @@ from dva.model.types import FaceTrack
 from dva.model.video import VideoSource, open_video, write_video
 
 from .counting import Evaluations, Spent
+from .report import Panel, Row, keep, table
 
 REFERENCE_STEPS = 100
 
@@ -56,20 +56,20 @@ def main() -> None:
     crops = aligned_crops(source, track, pack.spec.resolution)
     facts = SourceFacts(options.clip.name, source.size, source.frame_rate, len(track))
     ours, evaluations, chunk = _ours(pack, device, (crops, track, facts), options.attribute)
-    reference, reference_evaluations = _reference(pack, device, crops[track.usable()], options.attribute, chunk)
-    found = {
+    theirs, their_evaluations = reference(pack, device, crops[track.usable()], options.attribute, chunk)
+    found: Row = {
         "clip": options.clip.name,
         "frames": len(crops),
         "frames_with_face": int(track.usable().sum()),
         "edit": "{}={:g}".format(*options.attribute),
         "ours_s": round(ours.wall, 2),
-        "reference_s": round(reference.wall, 2),
-        "ratio": round(reference.wall / ours.wall, 2),
+        "reference_s": round(theirs.wall, 2),
+        "ratio": round(theirs.wall / ours.wall, 2),
         "ours_cpu_s": round(ours.cpu, 2),
-        "reference_cpu_s": round(reference.cpu, 2),
-        "cpu_ratio": round(reference.cpu / ours.cpu, 2),
+        "reference_cpu_s": round(theirs.cpu, 2),
+        "cpu_ratio": round(theirs.cpu / ours.cpu, 2),
         "ours_evaluations_per_frame": evaluations,
-        "reference_evaluations_per_frame": reference_evaluations,
+        "reference_evaluations_per_frame": their_evaluations,
         "solver": pack.defaults.solver,
         "steps": pack.defaults.steps,
         "precision": Autoencoder(pack, device).precision,
@@ -77,8 +77,15 @@ def main() -> None:
         "device": options.device,
         "whole_shot_s": round(_whole_shot(source, pack, device, options.attribute), 2),
     }
-    options.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    print(json.dumps(found, indent=1))
+    keep(options.json, found, _panel(found))
+    print(table([{"what": key, "found": value} for key, value in found.items()]))
+
+
+def _panel(found: Row) -> Panel:
+    ours, theirs = ([(found[f"{who}_evaluations_per_frame"], found[f"{who}_s"])] for who in ("ours", "reference"))
+    return Panel(
+        f"An edit of {found['frames']} frames", "evaluations a frame", "s", {"ours": ours, "reference": theirs}
+    )
 
 
 def _edit(text: str) -> tuple[str, float]:
@@ -106,13 +113,13 @@ def _ours(
 
 
 @torch.no_grad()
-def _reference(
-    pack: Pack, device: torch.device, crops: Tensor, edit: tuple[str, float], chunk: int
+def reference(
+    pack: Pack, device: torch.device, crops: Tensor, edit: tuple[str, float], chunk: int, steps: int = REFERENCE_STEPS
 ) -> tuple[Spent, int]:
-    """(time, evaluations a frame) of the published procedure."""
+    """(time, evaluations a frame) of the published procedure. crops: [T, 3, S, S] uint8."""
     nets = copy.deepcopy(pack.networks).to(device).to(memory_format=torch.contiguous_format)
     path, schedule = PATHS["published"], pack.spec.schedule
-    levels = path.levels(schedule, REFERENCE_STEPS, TRAIN_STEPS)
+    levels = path.levels(schedule, steps, TRAIN_STEPS)
     alpha_bar = torch.from_numpy(schedule.alpha_bar()).float()
     evaluations = 0
 

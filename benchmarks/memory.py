@@ -38,6 +38,8 @@ from dva.model.faces.track import face_track
 from dva.model.types import Progress
 from dva.model.video import open_video
 
+from .report import Panel, keep, lines
+
 EVERY = 0.02
 """Seconds between two looks at the memory."""
 
@@ -74,7 +76,11 @@ def main() -> None:
         rows.append(json.loads(told.splitlines()[-1]))
         print(line(rows[-1]), flush=True)
         if options.json:
-            options.json.write_text(json.dumps(rows, indent=1))
+            keep(
+                options.json,
+                rows,
+                Panel("Peak memory", "frames", "MB", lines(rows, "clip", "frames", "peak_mb"), log=True),
+            )
     first, last = rows[0], rows[-1]
     print(f"peak, {last['frames']} to {first['frames']} frames: {last['peak_mb'] / first['peak_mb']:.3f}")
     for stage, seconds in last["seconds_a_frame"].items():

@@ -7,12 +7,11 @@ compared. A two-step solver has no row for steps that leave it no level between 
 """
 
 import argparse
-import json
 import time
 from dataclasses import dataclass
 from itertools import islice, product
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 import numpy as np
 import torch
@@ -33,6 +32,7 @@ from dva.model.types import FaceTrack
 from dva.model.video import ArraySource, open_video
 
 from .counting import Evaluations
+from .report import Panel, Row, keep, lines, table
 
 SUFFIXES = (".mp4", ".mov", ".mkv", ".webm")
 
@@ -62,7 +62,7 @@ def main() -> None:
     autoencoder = Autoencoder(open_pack(options.pack), device, options.precision)
     evaluations = Evaluations(autoencoder)
     solvers = [solver_named(name) for name in options.solvers.split(",")]
-    rows: list[dict[str, Any]] = []
+    rows: list[Row] = []
     for clip in read_clips(options.clips, options.frames, autoencoder.pack.spec.resolution, device):
         for steps, solver in product((int(s) for s in options.steps.split(",")), solvers):
             try:
@@ -71,7 +71,12 @@ def main() -> None:
                 tqdm.write(str(error))
                 continue
             tqdm.write(" ".join(f"{k}={v}" for k, v in rows[-1].items()))
-    options.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    keep(
+        options.json,
+        rows,
+        *(Panel("Real clips", "steps", y, lines(rows, "solver", "steps", y)) for y in ("ssim", "psnr")),
+    )
+    print(table(rows))
 
 
 def read_clips(folder: Path, frames: int, size: int, device: torch.device) -> list[Clip]:
@@ -91,9 +96,7 @@ def read_clips(folder: Path, frames: int, size: int, device: torch.device) -> li
     return clips
 
 
-def _measure(
-    autoencoder: Autoencoder, evaluations: Evaluations, clip: Clip, steps: int, solver: Solver
-) -> dict[str, Any]:
+def _measure(autoencoder: Autoencoder, evaluations: Evaluations, clip: Clip, steps: int, solver: Solver) -> Row:
     evaluations.taken()
     begun = time.perf_counter()
     code = autoencoder.encode(clip.crops, clip.track, clip.facts, steps, solver)

@@ -1,8 +1,9 @@
 """A whole clip's face: cut out of every frame, and brought back into every frame."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from itertools import repeat
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from ..in_order import in_order
 from ..types import FaceTrack, OnProgress, Progress, ignore_progress
 from ..video import ColourSpace, Frame, FrameSource, PixelFormat
 from ..video.source import chunked
@@ -107,10 +109,14 @@ class EditedSource:
         usable = self.track.usable()
         numbers = range(self.frame_count)[start:stop]
         fronts = repeat(None, len(numbers)) if self.occlusion is None else self.occlusion.masks(start, stop)
-        for i, frame, front in zip(numbers, self.source.frames(start, stop), fronts, strict=True):
-            touched = usable[i] and self.alpha[i].any()
-            edit = (self.track.quads[i], self.difference[i], self.alpha[i], self.detail, front)
-            yield paste(frame, *edit) if touched else frame
+
+        def pastings() -> Iterator[Callable[[], Frame]]:
+            for i, frame, front in zip(numbers, self.source.frames(start, stop), fronts, strict=True):
+                alpha = self.alpha[i]  # both may be worked out as they are asked for: here, not in a thread
+                edit = (self.track.quads[i], self.difference[i], alpha, self.detail, front)
+                yield partial(paste, frame, *edit) if usable[i] and alpha.any() else lambda same=frame: same
+
+        return in_order(pastings())
 
     def chunks(self, n: int) -> Iterator[list[Frame]]:
         """All frames, n at a time; the last chunk may be shorter."""
