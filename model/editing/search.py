@@ -24,6 +24,9 @@ from .text_settings import Along, TextSettings
 CONCENTRATED = 0.85
 """Share of the head's change that a smaller region must hold to be the edit's region."""
 
+ALIKE = 0.8
+"""Cosine from which on a step counts as an attribute's, or its contrary's, and keeps to the attribute's region."""
+
 CANDIDATES = 13
 """Attributes whose steps are tried together."""
 
@@ -169,8 +172,12 @@ class Search:
         return with_curve(((self.decoded(step, 1)[0].float().cpu() + 1) / 2).clamp(0, 1), totals)
 
     def region(self, step: Tensor) -> Region:
-        """The smallest region that holds most of what a step changes in the head."""
-        chain, classes = self.chain, self.autoencoder.pack.spec.parser_classes
+        """That of the attribute which the step nearly is, or else the smallest that holds most of the head's change."""
+        pack, chain = self.autoencoder.pack, self.chain
+        alike = torch.cosine_similarity(step.cpu().float(), pack.directions).abs()
+        if float(alike.max()) >= ALIKE:
+            return pack.attributes[int(alike.argmax())].region
+        classes = pack.spec.parser_classes
         changed = (self.decoded(step, len(chain.z_lnd)) - chain.recovered[0]).square().sum(1).float().cpu()
         regions: tuple[Region, ...] = ("face", "face+hair", "head")
         held = [float((changed * region_mask(chain.parsing, classes, region)).sum()) for region in regions]

@@ -120,6 +120,22 @@ def test_it_runs_where_the_host_switched_gradients_off(tmp_path: Path, clip: Cli
         torch.testing.assert_close(direction.step, found.step, atol=1e-4, rtol=1e-3)
 
 
+def test_a_step_that_is_nearly_an_attributes_keeps_to_its_region(autoencoder: Autoencoder, code: ClipCode, clip: Clip):
+    """The tiny parser calls all of every crop skin: by what changes, every step's region is the face."""
+    pack = autoencoder.pack
+    search = Search(autoencoder, code, clip, clip.text_direction(*TEXTS), QUICK)
+    for name, region in (("Eyeglasses", "face"), ("Gray_Hair", "face+hair")):
+        _, weights = pack.attribute(name)
+        across = torch.randn(len(weights), generator=torch.Generator().manual_seed(2))
+        across -= across @ weights / (weights @ weights) * weights
+        across *= weights.norm() / across.norm()
+        assert search.region(weights + 0.5 * across) == region  # cosine 0.89
+        assert search.region(-3 * weights) == region
+    _, gray = pack.attribute("Gray_Hair")
+    aside = torch.linalg.svd(pack.directions, full_matrices=True).Vh[-1]  # like no attribute at all
+    assert search.region(aside * gray.norm()) == "face"
+
+
 def test_a_search_in_bfloat16_ends_in_numbers(autoencoder: Autoencoder, code: ClipCode, clip: Clip):
     coarse = Autoencoder(autoencoder.pack, CPU, "bfloat16")
     assert torch.isfinite(find_direction(coarse, code, clip, TEXTS, QUICK).step).all()
