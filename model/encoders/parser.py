@@ -15,7 +15,7 @@ _FACE = frozenset(
 )
 _EARS = frozenset({"ears", "l_ear", "r_ear"})
 _NECK = frozenset({"neck", "neck_l"})
-_LIPS = frozenset({"lips", "mouth", "u_lip", "l_lip"})
+_LIPS = frozenset({"lips", "u_lip", "l_lip"})
 REGION_CLASSES: dict[Region, frozenset[str]] = {
     "face": _FACE,
     "face+hair": _FACE | _EARS | {"hair", "ear_r"},
