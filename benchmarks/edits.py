@@ -35,7 +35,7 @@ from .held_out import HeldOutClip, crop_track, held_out_clips
 
 CHANGED = 0.06
 """A pixel belongs to the region of true change from this difference on, of 1."""
-FEWEST = 24
+FEWEST = 24 / 64**2
 """Pixels a frame that the true toggle must change: nobody can judge what hair is like under a hat."""
 
 
@@ -170,7 +170,7 @@ def toggles(clips: Iterable[Subject], name: str, sign: int) -> Iterator[tuple[Su
         if e.clip.lacks(name) if sign > 0 else e.clip.has(name):
             truth = e.clip.toggled(name, value=sign > 0).float() / 255
             region = ((truth - e.clip.crops.float() / 255).abs().amax(1, keepdim=True) > CHANGED).float()
-            if region.sum() >= FEWEST * len(region):
+            if region.mean() >= FEWEST:
                 yield e, truth, region
 
 

@@ -54,7 +54,7 @@ def toggled(edit: tuple[str, float], people: list[HeldOutClip]) -> Toggled | Non
         if person.lacks(name) if strength > 0 else person.has(name):
             truth = person.toggled(name, value=strength > 0).float() / 255
             region = ((truth - person.crops.float() / 255).abs().amax(1, keepdim=True) > CHANGED).float()
-            if region.sum() >= FEWEST:
+            if region.mean() >= FEWEST:
                 found.append((i, truth, region))
     if not found:
         return None

@@ -118,13 +118,14 @@ def _unpack(options: argparse.Namespace) -> None:
 
 def _judge(options: argparse.Namespace) -> None:
     from ..model.faces.detect import FaceDetector
+    from ..model.metrics.judge import SIDE
     from ..model.training.assemble_judge import assemble_judge
     from ..model.training.data import load_faces
     from ..model.training.recipe import Workshop
     from .evaluate_clip import face_stills
 
     workshop = Workshop.open(load_faces(options.data), options.out)
-    side = workshop.spec.resolution
+    side = SIDE
     clips = face_stills(options.clips, STILLS, side, FaceDetector()) if options.clips else {}
     assemble_judge(workshop, options.pack, options.note, clips)
     say(f"wrote {options.pack}")

@@ -24,7 +24,7 @@ from .published.parser import CLASSES, PublishedParser
 
 
 class EncoderFamily(Protocol):
-    """Sizes that build the encoders, without weights. The parser fits crops of any side."""
+    """Sizes that build the encoders, without weights."""
 
     @property
     def id_dim(self) -> int:
@@ -41,9 +41,9 @@ class EncoderFamily(Protocol):
         """What each label of the parser means."""
         ...
 
-    def identity(self, resolution: int) -> nn.Module: ...
+    def identity(self) -> nn.Module: ...
 
-    def landmarks(self, resolution: int) -> nn.Module: ...
+    def landmarks(self) -> nn.Module: ...
 
     def parser(self) -> nn.Module: ...
 
@@ -52,6 +52,8 @@ class EncoderFamily(Protocol):
 class EmbeddedFamily:
     """Small encoders of any size: those of the pack `mini`."""
 
+    side: int
+    """Side of the crops that they look at, which may be smaller than the denoiser's."""
     id_dim: int
     face_hidden: tuple[int, ...]
     identity_widths: tuple[int, ...]
@@ -61,9 +63,13 @@ class EmbeddedFamily:
     parser_classes: tuple[str, ...]
 
     @classmethod
-    def from_json(cls, facts: dict[str, Any]) -> "EmbeddedFamily":
-        """Read the "encoders" of a pack.json; KeyError, TypeError or ValueError where they are malformed."""
+    def from_json(cls, facts: dict[str, Any], resolution: int) -> "EmbeddedFamily":
+        """Read the "encoders" of a pack.json; KeyError, TypeError or ValueError where they are malformed.
+
+        resolution: the pack's, which the encoders share unless they name a `side` of their own.
+        """
         return cls(
+            side=int(facts.get("side", resolution)),
             id_dim=int(facts["id_dim"]),
             face_hidden=tuple(facts["face_hidden"]),
             identity_widths=tuple(facts["identity_widths"]),
@@ -73,47 +79,45 @@ class EmbeddedFamily:
             parser_classes=tuple(facts["parser_classes"]),
         )
 
-    def identity(self, resolution: int) -> IdentityEncoder:
-        return IdentityEncoder(resolution, self.identity_widths, self.id_dim)
+    def identity(self) -> IdentityEncoder:
+        return IdentityEncoder(self.side, self.identity_widths, self.id_dim)
 
-    def landmarks(self, resolution: int) -> LandmarkEncoder:
-        return LandmarkEncoder(resolution, self.landmark_widths, self.landmark_hidden)
+    def landmarks(self) -> LandmarkEncoder:
+        return LandmarkEncoder(self.side, self.landmark_widths, self.landmark_hidden)
 
     def parser(self) -> FaceParser:
-        return FaceParser(self.parser_widths, len(self.parser_classes))
+        return FaceParser(self.side, self.parser_widths, len(self.parser_classes))
 
 
 @dataclass(frozen=True)
 class PublishedFamily:
-    """The published network's encoders. They have one size; crops of another raise ValueError."""
+    """The published network's encoders, for crops of side 256."""
 
     id_dim: int = DIM
     face_hidden: tuple[int, ...] = ()
     parser_classes: tuple[str, ...] = CLASSES
 
-    def identity(self, resolution: int) -> PublishedIdentityEncoder:
-        _check_resolution(resolution)
+    def identity(self) -> PublishedIdentityEncoder:
         return PublishedIdentityEncoder()
 
-    def landmarks(self, resolution: int) -> PublishedLandmarkEncoder:
-        _check_resolution(resolution)
+    def landmarks(self) -> PublishedLandmarkEncoder:
         return PublishedLandmarkEncoder()
 
     def parser(self) -> PublishedParser:
         return PublishedParser()
 
 
-def family_from_json(facts: dict[str, Any]) -> EncoderFamily:
-    """Read the "encoders" of a pack.json; KeyError, TypeError or ValueError where it is malformed."""
+def family_from_json(facts: dict[str, Any], resolution: int) -> EncoderFamily:
+    """Read the "encoders" of a pack.json of that resolution.
+
+    Raises KeyError, TypeError or ValueError where it is malformed, or where the published ones should see other crops.
+    """
     match facts.get("family", "embedded"):
         case "embedded":
-            return EmbeddedFamily.from_json(facts)
+            return EmbeddedFamily.from_json(facts, resolution)
         case "published":
+            if resolution != RESOLUTION:
+                raise ValueError(f"the published encoders see crops of side {RESOLUTION}, not {resolution}")
             return PublishedFamily()
         case other:
             raise ValueError(f"it names the encoder family {other!r}; there is embedded and published")
-
-
-def _check_resolution(resolution: int) -> None:
-    if resolution != RESOLUTION:
-        raise ValueError(f"the published encoders see crops of side {RESOLUTION}, not {resolution}")

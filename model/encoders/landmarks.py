@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from .layers import Trunk
+from .layers import Trunk, seen_at
 
 POINTS = 68
 JAW_POINTS = 17
@@ -13,17 +13,19 @@ LND_DIM = 2 * (POINTS - JAW_POINTS)
 
 
 class LandmarkEncoder(nn.Module):
-    """Crop -> 68 points in the iBUG order."""
+    """Crop -> 68 points in the iBUG order. It looks at crops of one side."""
 
-    def __init__(self, resolution: int, widths: Sequence[int], hidden: int) -> None:
+    def __init__(self, side: int, widths: Sequence[int], hidden: int) -> None:
         super().__init__()
-        side = resolution // 2 ** (len(widths) - 1)
+        self.side = side
         self.trunk = Trunk(widths)
-        self.head = nn.Sequential(nn.Linear(widths[-1] * side * side, hidden), nn.SiLU(), nn.Linear(hidden, 2 * POINTS))
+        map_side = side // 2 ** (len(widths) - 1)
+        self.head = nn.Sequential(nn.Linear(widths[-1] * map_side**2, hidden), nn.SiLU(), nn.Linear(hidden, 2 * POINTS))
 
     def forward(self, crops: Tensor) -> Tensor:
         """crops [B, 3, S, S] signed -> points [B, 68, 2] in [0, 1] of the crop's side, x right, y down."""
-        return (self.head(self.trunk(crops)[-1].flatten(1)) + 0.5).clamp(0, 1).unflatten(1, (POINTS, 2))
+        deepest = self.trunk(seen_at(crops, self.side))[-1]
+        return (self.head(deepest.flatten(1)) + 0.5).clamp(0, 1).unflatten(1, (POINTS, 2))
 
 
 def motion_code(points: Tensor) -> Tensor:

@@ -3,6 +3,12 @@
 from collections.abc import Sequence
 
 from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+
+def seen_at(crops: Tensor, side: int) -> Tensor:
+    """crops [B, C, S, S] -> [B, C, side, side], means over what falls together; itself where S is the side."""
+    return crops if crops.shape[-1] == side else F.interpolate(crops, size=(side, side), mode="area")
 
 
 def conv_unit(c_in: int, c_out: int, stride: int = 1) -> nn.Sequential:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from ..types import Region
-from .layers import Trunk, conv_unit
+from .layers import Trunk, conv_unit, seen_at
 
 _FACE = frozenset(
     {"skin", "brows", "eyes", "eyeglasses", "nose", "mouth", "lips", "beard"}
@@ -37,10 +37,11 @@ picture shows counts as well, such as the frame of the glasses it got."""
 
 
 class FaceParser(nn.Module):
-    """Crop -> class scores for every pixel."""
+    """Crop -> class scores for every pixel. It looks at crops of one side."""
 
-    def __init__(self, widths: Sequence[int], classes: int) -> None:
+    def __init__(self, side: int, widths: Sequence[int], classes: int) -> None:
         super().__init__()
+        self.side = side
         self.trunk = Trunk(widths)
         pairs = list(zip(widths[-1:0:-1], widths[-2::-1], strict=True))
         self.rise = nn.ModuleList(conv_unit(deep + fine, fine) for deep, fine in pairs)
@@ -48,12 +49,15 @@ class FaceParser(nn.Module):
 
     def forward(self, crops: Tensor) -> Tensor:
         """crops [B, 3, S, S] signed -> logits [B, classes, S, S]."""
-        maps = self.trunk(crops)
+        maps = self.trunk(seen_at(crops, self.side))
         h = maps.pop()
         for unit in self.rise:
             h = F.interpolate(h, scale_factor=2.0, mode="nearest")
             h = unit(torch.cat([h, maps.pop()], dim=1))
-        return self.scores(h)
+        scores = self.scores(h)
+        if scores.shape[2:] == crops.shape[2:]:
+            return scores
+        return F.interpolate(scores, size=crops.shape[2:], mode="bilinear", align_corners=False)
 
 
 def region_mask(parsing: Tensor, classes: Sequence[str], *regions: Region) -> Tensor:

@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
+from ..encoders.layers import seen_at
 from ..errors import ModelFilesError
 from ..packs.pack import load_strict
 
@@ -24,6 +25,8 @@ JUDGE_FACTS = "judge.json"
 JUDGE_WEIGHTS = "judge.safetensors"
 WIDTHS = (24, 48, 96, 160)
 ATTRIBUTE_COUNT = 26
+SIDE = 64
+"""Side of the crops that the classifier was trained on; larger ones are looked at in this size."""
 IDENTITY_WIDTHS, IDENTITY_DEPTHS, IDENTITY_DIM = (64, 128, 256), (2, 3, 2), 128
 
 
@@ -51,7 +54,7 @@ class Judge(nn.Module):
 
     def forward(self, crops: Tensor) -> Tensor:
         """crops [B, 3, S, S] signed -> logits [B, A]."""
-        h = self.blocks(crops)
+        h = self.blocks(seen_at(crops, SIDE))
         return self.out(torch.cat([h.mean((2, 3)), h.amax((2, 3))], dim=1))
 
 
@@ -85,7 +88,7 @@ class JudgeIdentity(nn.Module):
         dim: int = IDENTITY_DIM,
     ) -> None:
         super().__init__()
-        self.dim = dim
+        self.dim, self.resolution = dim, resolution
         stages: list[nn.Module] = []
         c_in, step = 3, 4
         for width, depth in zip(widths, depths, strict=True):
@@ -100,7 +103,8 @@ class JudgeIdentity(nn.Module):
 
     def forward(self, crops: Tensor) -> Tensor:
         """crops [B, 3, S, S] signed -> [B, dim] of length 1."""
-        return F.normalize(self.embed(self.norm(self.pool(self.stages(crops)).flatten(1))), dim=1)
+        deepest = self.stages(seen_at(crops, self.resolution))
+        return F.normalize(self.embed(self.norm(self.pool(deepest).flatten(1))), dim=1)
 
 
 @dataclass(frozen=True)

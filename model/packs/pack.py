@@ -79,8 +79,8 @@ class Networks(nn.Module):
         super().__init__()
         self.unet = UNet(spec.unet)
         self.face_code = FaceCode(spec.id_dim, spec.unet.face_dim, spec.encoders.face_hidden)
-        self.identity = spec.encoders.identity(spec.resolution)
-        self.landmarks = spec.encoders.landmarks(spec.resolution)
+        self.identity = spec.encoders.identity()
+        self.landmarks = spec.encoders.landmarks()
         self.parser = spec.encoders.parser()
 
 
@@ -126,7 +126,7 @@ def spec_from_json(facts: dict[str, Any]) -> PackSpec:
         resolution=int(facts["resolution"]),
         unet=UNetSpec(**unet),
         schedule=NoiseSchedule(**facts["schedule"]),
-        encoders=family_from_json(facts["encoders"]),
+        encoders=family_from_json(facts["encoders"], int(facts["resolution"])),
     )
 
 
