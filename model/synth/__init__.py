@@ -14,7 +14,7 @@ from .motion import Motion, sample_motion, talking
 from .parsing import PARSING
 from .render import Rendering, render, render_frame
 from .scene import Scene, sample_scene
-from .toggling import can_toggle, toggle
+from .toggling import brings, can_toggle, toggle
 
 __all__ = [
     "ATTRIBUTES",
@@ -26,6 +26,7 @@ __all__ = [
     "Motion",
     "Rendering",
     "Scene",
+    "brings",
     "build_head",
     "can_toggle",
     "render",

@@ -10,6 +10,26 @@ UNDER_HAIR = {"Black_Hair": -1.0, "Brown_Hair": -0.5, "": 0.0, "Blond_Hair": 0.5
 CLEAR_COVER = 0.4
 """Beyond this a `beard_cover` means a full beard, or below its negative no beard but the mustache."""
 
+USUAL: dict[str, dict[str, float]] = {
+    "Eyeglasses": {
+        "glasses_shape": 0.0,
+        "glasses_size": 0.3,
+        "glasses_thickness": 0.6,
+        "glasses_hue": -1.0,
+        "glasses_light": 0.0,
+        "lens_tint": -1.0,
+    },
+    "Wearing_Hat": {"hat_brim": -1.0, "hat_height": 0.0, "hat_red": -0.4, "hat_green": -0.3, "hat_blue": 0.1},
+    "Wearing_Lipstick": {"lipstick_hue": -0.3, "lipstick_depth": 0.0},
+    "Heavy_Makeup": {"shadow_hue": 0.9},
+    "Bangs": {"fringe_height": 0.0, "fringe_slant": 0.0},
+    "Mustache": {"mustache_droop": 0.0},
+    "No_Beard": {"beard_length": 0.0, "mustache_droop": 0.0},
+    "Goatee": {"beard_length": 0.0, "mustache_droop": 0.0},
+}
+"""How a thing looks that a toggle brings. Nothing about a person foretells which glasses or which hat come, and a
+network that is shown all of them answers with their average, which is a haze. Those of No_Beard come where it goes."""
+
 NEEDS_HAIR = frozenset((*HAIR_COLOURS, "Bangs", "Wavy_Hair", "Receding_Hairline", "Long_Hair"))
 UNDER_A_HAT = frozenset(("Bald", "Bangs", "Receding_Hairline"))
 FACIAL = frozenset(("No_Beard", "Mustache", "Goatee"))
@@ -31,12 +51,17 @@ def can_toggle(identity: Identity, attribute: str) -> bool:
     return True
 
 
+def brings(attribute: str, value: bool) -> bool:  # noqa: FBT001
+    """Whether setting the attribute to value brings a thing whose look USUAL settles."""
+    return attribute in USUAL and value != (attribute == "No_Beard")
+
+
 def toggle(identity: Identity, attribute: str, value: bool, rng: np.random.Generator) -> Identity:  # noqa: FBT001
     """The same head with one attribute set to value, and with what that excludes or calls for.
 
-    Only two style numbers ever move with it, both only where the change itself needs it: `under_hair` (so that a head
-    that goes bald keeps its brows) and `beard_cover` (full beard or mustache alone). rng chooses the new hair colour
-    where the old one is taken away.
+    Of the style numbers that already show only two ever move with it, both only where the change itself needs it:
+    `under_hair` (so that a head that goes bald keeps its brows) and `beard_cover` (full beard or mustache alone). What
+    comes looks as USUAL says. rng chooses the new hair colour where the old one is taken away.
     """
     if identity.has(attribute) == value:
         return identity
@@ -51,6 +76,9 @@ def toggle(identity: Identity, attribute: str, value: bool, rng: np.random.Gener
         _change_facial_hair(on, style, attribute)
     elif attribute == "Male" and not value:
         on = (on - {"Mustache", "Goatee"}) | {"No_Beard"}
+    if brings(attribute, value):
+        for name, number in USUAL[attribute].items():
+            style[STYLE.index(name)] = number
     return Identity(np.array([name in on for name in ATTRIBUTES]), style)
 
 

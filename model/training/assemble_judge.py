@@ -17,6 +17,7 @@ from ..metrics.judge import (
     IDENTITY_WIDTHS,
     JUDGE_FACTS,
     JUDGE_WEIGHTS,
+    SIDE,
     Judge,
     JudgeIdentity,
 )
@@ -52,7 +53,7 @@ def assemble_judge(workshop: Workshop, folder: Path, note: str, clips: Mapping[s
     facts = {
         "format_version": FORMAT_VERSION,
         "name": "judge",
-        "resolution": workshop.spec.resolution,
+        "resolution": SIDE,
         "attributes": list(ATTRIBUTES),
         "identity": {"widths": list(IDENTITY_WIDTHS), "depths": list(IDENTITY_DEPTHS), "dim": identity.dim},
         "files": {JUDGE_WEIGHTS: {"bytes": len(weights), "sha256": hashlib.sha256(weights).hexdigest()}},
@@ -67,7 +68,7 @@ def assemble_judge(workshop: Workshop, folder: Path, note: str, clips: Mapping[s
 
 def trained_judge(workshop: Workshop) -> tuple[Judge, JudgeIdentity]:
     """Both networks with their averaged weights; ModelFilesError where one was not trained yet."""
-    classifier, identity = Judge(len(ATTRIBUTES)), JudgeIdentity(workshop.spec.resolution)
+    classifier, identity = Judge(len(ATTRIBUTES)), JudgeIdentity(SIDE)
     classifier.load_state_dict(load_averaged(workshop, "judge"))
     prefix = "encoder."
     state = load_averaged(workshop, "judge_identity")

@@ -27,7 +27,7 @@ def photometric(x: Tensor, rng: torch.Generator, strength: float = 1.0) -> Tenso
 
     unit = ((x + 1) / 2).clamp(1e-3, 1)
     unit = unit ** torch.exp(0.25 * normal(1, 1, 1))
-    unit = unit * torch.exp(0.12 * normal(1, 1, 1) + 0.06 * normal(3, 1, 1)) + 0.03 * normal(1, 1, 1)
+    unit = unit * torch.exp(0.12 * normal(1, 1, 1) + 0.12 * normal(3, 1, 1)) + 0.03 * normal(1, 1, 1)
     grey = unit.mean(1, keepdim=True)
     unit = grey + (unit - grey) * torch.exp(0.2 * normal(1, 1, 1))
     unit = _soften(unit, rng, strength)

@@ -5,13 +5,14 @@ attribute toggled, seen from two of the same views: those make the pairs.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
+from torch.nn import functional as F  # noqa: N812
 
 from ..errors import InputError, UsageError
 from ..synth import (
@@ -32,9 +33,12 @@ from ..types import OnProgress, Progress, ignore_progress
 from .loop import write_tensors
 
 VIEWS = 4
-TOGGLES = 3
+TOGGLES = 5
 PAIRED_VIEWS = 2
-RARE = {"Eyeglasses": 2.0, "Wearing_Hat": 2.0, "Wearing_Lipstick": 1.5, "No_Beard": 2.0, "Pale_Skin": 1.5}
+RARE = {
+    **dict.fromkeys(("Eyeglasses", "Wearing_Hat", "No_Beard", "Bald", "Young", "Big_Nose", "Narrow_Eyes"), 2.0),
+    **dict.fromkeys(("Wearing_Lipstick", "Pale_Skin", "Rosy_Cheeks", "Male", "Bags_Under_Eyes", "Big_Lips"), 1.5),
+}
 """Toggles drawn more often than the others: small or rare structures that training learns last."""
 
 
@@ -54,6 +58,15 @@ class Faces:
     """[N] which head; a toggled copy counts as another."""
     pairs: Tensor
     """[P, 3]: picture without, the same with the attribute, the attribute's index."""
+
+    def seen_at(self, side: int, batch: int = 512) -> "Faces":
+        """The same faces in crops of a smaller side that divides theirs: mean colours, every n-th label."""
+        if self.images.shape[-1] == side:
+            return self
+        step = self.images.shape[-1] // side
+        small = [F.avg_pool2d(part.float(), step).round().to(torch.uint8) for part in self.images.split(batch)]
+        parsing = self.parsing[:, step // 2 :: step, step // 2 :: step].contiguous()
+        return replace(self, images=torch.cat(small), parsing=parsing)
 
     def attributes(self) -> Tensor:
         """[N, A] float32, 0 or 1."""

@@ -16,7 +16,7 @@ from ..encoders.face_code import FaceCode
 from ..encoders.landmarks import motion_code
 from ..encoders.parser import region_mask
 from ..schedule import TRAIN_STEPS, NoiseSchedule
-from ..synth import PARSING
+from ..synth import ATTRIBUTES, PARSING, brings
 from ..unet import UNet, UNetSpec
 from .attributes import Directions
 from .augment import laid_out, photometric, signed, veil
@@ -26,15 +26,19 @@ from .precision import mixed
 
 LANDMARK_ERROR = 0.006
 """Spread of the noise on training landmarks, in crop sides: about what the landmark encoder leaves."""
-CHANGED = 0.12
+CHANGED = 0.08
 """A pixel counts as changed between twins from this difference on, in signed units."""
-FEWEST = 24
-"""Pixels below which a change's weight falls off: a pair whose change is hidden should not shout."""
+FEWEST = 12 / 64**2
+"""Share of a crop below which a change's weight falls off: a pair whose change is hidden should not shout."""
 CAMERA = 0.8
 """How strong a camera the pictures are seen through (augment.photometric). Trained through a mild one, edits of a
 bright or hazy shot added light where there was no room for it."""
-START = 600
+START = 750
 """Time at which a pack trained here begins to decode: there an edit has gone none of its way yet."""
+
+
+APPEARS = torch.tensor([1 if brings(a, value=True) else -1 if brings(a, value=False) else 0 for a in ATTRIBUTES])
+"""[A] which way each attribute brings a thing whose look USUAL settles: 1 when set, -1 when taken away, 0 neither."""
 
 
 class Denoiser(nn.Module):
@@ -81,11 +85,11 @@ class Batch:
 
 
 def pair_weights(faces: Faces, batch: int = 512) -> Tensor:
-    """[P] share of FEWEST pixels that a pair changes, within a tenth and one."""
+    """[P] what a pair changes of its crop, as a part of FEWEST, within a tenth and one."""
     parts: list[Tensor] = []
     for pairs in faces.pairs.split(batch):
         without, with_it = (signed(faces.images[pairs[:, k]]) for k in (0, 1))
-        parts.append(_changed(without, with_it).sum((1, 2, 3)))
+        parts.append(_changed(without, with_it).mean((1, 2, 3)))
     return (torch.cat(parts) / FEWEST).clamp(0.1, 1)
 
 
@@ -157,7 +161,7 @@ def _on_the_way(pair: Batch, t: Tensor, alpha_bar: Tensor, rng: torch.Generator)
 def _paired_loss(error: Tensor, pair: Batch) -> Tensor:
     """Mean error of x0 everywhere, and again where the twins differ: a lip weighs as much as a head of hair."""
     changed = _changed(pair.source, pair.target)
-    inside = (error * changed).mean(1).sum((1, 2)) / changed[:, 0].sum((1, 2)).clamp(min=FEWEST)
+    inside = (error * changed).mean((1, 2, 3)) / changed.mean((1, 2, 3)).clamp(min=FEWEST)
     return error.mean() + 1.5 * inside.mean()
 
 
@@ -186,10 +190,21 @@ def _singles(faces: Faces, conditions: Conditions, count: int, rng: torch.Genera
     return _filmed(Batch(x, x, mask, z_id, _motion(faces.landmarks[rows], rng)), rng)
 
 
+def as_usual(add: Tensor, pairs: Tensor) -> Tensor:
+    """add [P] bool, turned round where pairs [P, 3] would bring a thing that looks otherwise than USUAL says.
+
+    Only toggled copies get the usual thing, and a shard holds them behind the person's own pictures (data.py).
+    """
+    without, with_it, attribute = pairs.unbind(1)
+    brought = APPEARS[attribute] == torch.where(add, 1, -1)
+    is_copy = torch.where(add, with_it > without, without > with_it)
+    return add ^ (brought & ~is_copy)
+
+
 def _pairs(faces: Faces, conditions: Conditions, count: int, rng: torch.Generator) -> Batch:
     rows = torch.multinomial(conditions.pair_weights, count, replacement=True, generator=rng)
     without, with_it, attribute = faces.pairs[rows].unbind(1)
-    add = torch.rand(count, generator=rng) < 0.65
+    add = as_usual(torch.rand(count, generator=rng) < 0.65, faces.pairs[rows])
     source, target = torch.where(add, without, with_it), torch.where(add, with_it, without)
     z_id = _pair_identity(conditions, source, target, torch.where(add, 1.0, -1.0), attribute, rng)
     x, y = signed(faces.images[source]), signed(faces.images[target])

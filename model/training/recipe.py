@@ -16,7 +16,7 @@ from ..encoders.clip import CLIP_FACTS, build_clip
 from ..encoders.family import EmbeddedFamily
 from ..encoders.identity import IdentityEncoder
 from ..errors import ModelFilesError
-from ..metrics.judge import JudgeIdentity
+from ..metrics.judge import SIDE, JudgeIdentity
 from ..packs.pack import PackSpec, spec_from_json
 from ..synth import PARSING
 from ..types import OnProgress, ignore_progress
@@ -34,14 +34,14 @@ from .parser import parser_loss
 
 MINI: dict[str, Any] = {
     "name": "mini",
-    "resolution": 64,
+    "resolution": 128,
     "unet": {
-        "resolution": 64,
+        "resolution": 128,
         "width": 32,
-        "multipliers": [1, 2, 4],
+        "multipliers": [2, 2, 4],
         "blocks": 1,
         "attention": [8],
-        "patch": 2,
+        "patch": 4,
         "resample_blocks": False,
         "groups": 8,
         "time_dim": 192,
@@ -51,6 +51,7 @@ MINI: dict[str, Any] = {
     },
     "schedule": {"beta_first": 1e-4, "beta_last": 2e-2},
     "encoders": {
+        "side": 64,
         "id_dim": 192,
         "face_hidden": [384],
         "identity_widths": [16, 40, 80, 128, 192],
@@ -61,7 +62,7 @@ MINI: dict[str, Any] = {
     },
 }
 """What pack.json of `mini` says about its networks."""
-ENCODERS = EmbeddedFamily.from_json(MINI["encoders"])
+ENCODERS = EmbeddedFamily.from_json(MINI["encoders"], MINI["resolution"])
 
 BATCH = {"identity": 64, "landmarks": 64, "parser": 32, "denoiser": 48, "judge": 64, "judge_identity": 64, "clip": 64}
 PLANS = {  # in the order they are trained; the judge's two see other people and belong to no pack
@@ -136,7 +137,7 @@ def load_averaged(workshop: Workshop, network: str) -> dict[str, Tensor]:
 
 def trained_identity(workshop: Workshop) -> IdentityEncoder:
     """The identity encoder with its averaged weights."""
-    encoder = ENCODERS.identity(workshop.spec.resolution)
+    encoder = ENCODERS.identity()
     state = load_averaged(workshop, "identity")
     prefix = "encoder."
     encoder.load_state_dict({n.removeprefix(prefix): t for n, t in state.items() if n.startswith(prefix)})
@@ -145,9 +146,10 @@ def trained_identity(workshop: Workshop) -> IdentityEncoder:
 
 def conditions(workshop: Workshop) -> Conditions:
     """Everything the denoiser is told about the rendered faces."""
-    z_id = encode_people(trained_identity(workshop), workshop.faces)
-    z_person = person_means(z_id, workshop.faces.person)
-    return Conditions(z_id, z_person, fit_directions(z_person, workshop.faces), pair_weights(workshop.faces))
+    faces = workshop.faces
+    z_id = encode_people(trained_identity(workshop), faces.seen_at(ENCODERS.side))
+    z_person = person_means(z_id, faces.person)
+    return Conditions(z_id, z_person, fit_directions(z_person, faces), pair_weights(faces))
 
 
 def directions(workshop: Workshop) -> Directions:
@@ -156,19 +158,20 @@ def directions(workshop: Workshop) -> Directions:
 
 
 def _identity(workshop: Workshop) -> tuple[nn.Module, LossOf]:
-    faces = workshop.faces
-    encoder = ENCODERS.identity(workshop.spec.resolution)
+    faces = workshop.faces.seen_at(ENCODERS.side)
+    encoder = ENCODERS.identity()
     task = IdentityTask(encoder, int(faces.person.max()) + 1, faces.vectors.shape[1])
     return task, lambda net, rng: identity_loss(net, faces, BATCH["identity"], rng)
 
 
 def _landmarks(workshop: Workshop) -> tuple[nn.Module, LossOf]:
-    encoder = ENCODERS.landmarks(workshop.spec.resolution)
-    return encoder, lambda net, rng: landmark_loss(net, workshop.faces, BATCH["landmarks"], rng)
+    encoder, faces = ENCODERS.landmarks(), workshop.faces.seen_at(ENCODERS.side)
+    return encoder, lambda net, rng: landmark_loss(net, faces, BATCH["landmarks"], rng)
 
 
 def _parser(workshop: Workshop) -> tuple[nn.Module, LossOf]:
-    return ENCODERS.parser(), lambda net, rng: parser_loss(net, workshop.faces, BATCH["parser"], rng)
+    faces = workshop.faces.seen_at(ENCODERS.side)
+    return ENCODERS.parser(), lambda net, rng: parser_loss(net, faces, BATCH["parser"], rng)
 
 
 def _denoiser(workshop: Workshop) -> tuple[nn.Module, LossOf]:
@@ -180,20 +183,22 @@ def _denoiser(workshop: Workshop) -> tuple[nn.Module, LossOf]:
 
 
 def _judge(workshop: Workshop) -> tuple[nn.Module, LossOf]:
-    return Judge(), lambda net, rng: judge_loss(net, workshop.faces, BATCH["judge"], rng)
+    faces = workshop.faces.seen_at(SIDE)
+    return Judge(), lambda net, rng: judge_loss(net, faces, BATCH["judge"], rng)
 
 
 def _judge_identity(workshop: Workshop) -> tuple[nn.Module, LossOf]:
-    faces, owner = workshop.faces, heads(workshop.faces)
-    task = JudgeIdentityTask(JudgeIdentity(workshop.spec.resolution), int(owner.max()) + 1)
+    faces, owner = workshop.faces.seen_at(SIDE), heads(workshop.faces)
+    task = JudgeIdentityTask(JudgeIdentity(SIDE), int(owner.max()) + 1)
     return task, lambda net, rng: judge_identity_loss(net, faces, owner, BATCH["judge_identity"], rng)
 
 
 def _clip(workshop: Workshop) -> tuple[nn.Module, LossOf]:
     facts, truth = clip_facts(), truth_table(workshop.faces.vectors)
+    faces = workshop.faces.seen_at(int(facts["model"]["vision_cfg"]["image_size"]))
     sentences = Sentences.write(truth, facts["merges"], np.random.default_rng(0))
     network = build_clip(facts["model"])
-    return network, lambda net, rng: clip_loss(net, workshop.faces, truth, sentences, BATCH["clip"], rng)
+    return network, lambda net, rng: clip_loss(net, faces, truth, sentences, BATCH["clip"], rng)
 
 
 _TASKS: dict[str, Callable[[Workshop], tuple[nn.Module, LossOf]]] = {

@@ -6,7 +6,8 @@ import pytest
 pytest.importorskip("numba")
 
 from dva.model.errors import UsageError
-from dva.model.synth import ATTRIBUTES, EXCLUSIVE, STYLE, Identity, can_toggle, sample_identity, toggle
+from dva.model.synth import ATTRIBUTES, EXCLUSIVE, STYLE, Identity, brings, can_toggle, sample_identity, toggle
+from dva.model.synth.toggling import USUAL
 
 HAIR, BEARD = EXCLUSIVE
 PEOPLE = [sample_identity(np.random.default_rng(seed)) for seed in range(300)]
@@ -57,7 +58,9 @@ def test_a_toggle_sets_its_attribute_and_breaks_no_rule(attribute):
             assert changed.has(attribute) == value
             assert_consistent(changed)
             moved = {STYLE[i] for i in np.flatnonzero(changed.style != identity.style)}
-            assert moved <= {"under_hair", "beard_cover"}
+            brought = USUAL[attribute] if brings(attribute, value) else {}
+            assert moved <= {"under_hair", "beard_cover", *brought}
+            assert {name: pytest.approx(getattr(changed.named_style(), name)) for name in brought} == brought
 
 
 def test_toggling_to_the_present_value_changes_nothing():

@@ -12,11 +12,12 @@ from torch import Tensor, nn
 
 from dva.model.samplers import ddim_step
 from dva.model.schedule import NoiseSchedule
-from dva.model.synth import ATTRIBUTES
+from dva.model.synth import ATTRIBUTES, STYLE, brings
+from dva.model.synth.toggling import USUAL
 from dva.model.training.attributes import Directions, fit_directions, person_means
 from dva.model.training.augment import occlude, photometric, shift, shift_points
 from dva.model.training.data import Faces, load_faces, render_shard
-from dva.model.training.denoiser import START, Conditions, denoiser_loss, pair_weights, way_gone
+from dva.model.training.denoiser import START, Conditions, as_usual, denoiser_loss, pair_weights, way_gone
 from dva.model.training.identity import margin_softmax
 
 SIZE = 16
@@ -51,6 +52,29 @@ def test_a_pair_differs_in_its_attribute_and_comes_from_two_people(faces: Faces)
     assert not has[without][rows, attribute].any()
     assert has[with_it][rows, attribute].all()
     assert (faces.person[without] != faces.person[with_it]).all()
+
+
+def test_whatever_a_pair_brings_looks_as_usual(faces: Faces):
+    """Read off the style numbers that the shard keeps of the picture that training leads to."""
+    wanted = torch.rand(200, len(faces.pairs), generator=torch.Generator().manual_seed(0)) < 0.65
+    seen: set[str] = set()
+    for draws in wanted:
+        add = as_usual(draws, faces.pairs)
+        for (without, with_it, index), adds in zip(faces.pairs.tolist(), add.tolist(), strict=True):
+            if brings(ATTRIBUTES[index], value=adds):
+                seen.add(ATTRIBUTES[index])
+                numbers = faces.vectors[with_it if adds else without, len(ATTRIBUTES) :]
+                for name, number in USUAL[ATTRIBUTES[index]].items():
+                    assert numbers[STYLE.index(name)] == pytest.approx(number)
+    assert seen
+
+
+def test_faces_seen_smaller_keep_their_mean_and_their_labels(faces: Faces):
+    small = faces.seen_at(SIZE // 4)
+    assert small.images.shape[2:] == small.parsing.shape[1:] == (SIZE // 4, SIZE // 4)
+    assert (small.images.float().mean((2, 3)) - faces.images.float().mean((2, 3))).abs().max() < 0.5
+    assert set(small.parsing.unique().tolist()) <= set(faces.parsing.unique().tolist())
+    assert faces.seen_at(SIZE) is faces
 
 
 def test_pictures_of_one_person_share_their_vector(faces: Faces):
