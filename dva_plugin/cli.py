@@ -87,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
         help="what to change and how far: 1 adds it, -1 removes it; may be given several times",
     )  # fmt: skip
     edit.add_argument("--steps", type=int, help="network steps, 2 to 1000 (default: the pack's)")
+    edit.add_argument("--guidance", type=float, default=0.0, help="go further beyond the edit, 0 to 4 (default 0)")
     add_person_options(edit)
     edit.add_argument("--codec", choices=CODECS, default="auto", help="auto: by the suffix; .mkv keeps every sample")
     edit.add_argument("--frame-rate", type=frame_rate, metavar="RATE", help="of pictures, as 24000/1001 (default 24)")
@@ -158,6 +159,7 @@ def _edit(options: argparse.Namespace) -> None:
         paste=paste_settings(options),
         occlusion=options.occlusion,
         text=by_text,
+        guidance=options.guidance,
     )
     if options.gap_report:
         check_place(options.gap_report)

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from ..model.autoencoder import Autoencoder, check_steps
-from ..model.code import ClipCode, SourceFacts, load_code
+from ..model.code import ClipCode, SourceFacts, check_guidance, load_code
 from ..model.code_growth import NO_DIGEST, begin_code, keep_code, stored_digest
 from ..model.editing.attribute import IdentityEdit, attribute_edit
 from ..model.editing.direction_file import digest
@@ -32,7 +32,18 @@ from .searching import Search
 from .text_edit import TextEditing, TextRequest
 from .worklog import Stash, Workspace
 
-NOT_OF_THE_CODE = ("source", "target", "attributes", "codec", "code", "frame_rate", "paste", "occlusion", "text")
+NOT_OF_THE_CODE = (
+    "source",
+    "target",
+    "attributes",
+    "codec",
+    "code",
+    "frame_rate",
+    "paste",
+    "occlusion",
+    "text",
+    "guidance",
+)
 """Fields of a request that change nothing in the encoded clip, or that its code's file names itself."""
 
 
@@ -56,6 +67,8 @@ class EditRequest:
     occlusion: Path | None = None
     """A mask clip, an image sequence or a still: white is in front of the face, and stays."""
     text: TextRequest | None = None
+    guidance: float = 0.0
+    """How much further decoding goes beyond the edits than the pack does by itself, 0 to 4."""
 
 
 @dataclass(frozen=True)
@@ -124,6 +137,7 @@ def _edit(request: EditRequest, pack: Pack, device: torch.device, on_progress: O
     occlusion = open_occlusion(request.occlusion, source) if request.occlusion else None
     for name, strength in request.attributes:
         attribute_edit(pack, name, strength, 1)
+    check_guidance(request.guidance)
     if request.steps is not None:
         check_steps(request.steps)
     prepared = _Prepared(occlusion, None if request.text is None else TextEditing(request.text, pack, device))
@@ -145,7 +159,7 @@ def _edit_in(
     """All maps of files in the work folder end with this function, so that the folder can be removed anywhere."""
     kept = request.code if request.code is not None and request.code.exists() else None
     path = kept or encode_clip(work, source, autoencoder, request, on_progress)
-    code = load_code(path)
+    code = load_code(path).with_guidance(request.guidance)
     if kept is not None:
         _check_fits(kept, code, source, request)
     elif request.code is not None:
@@ -155,7 +169,12 @@ def _edit_in(
     by_text = prepared.by_text
     for edit in by_text.edits(autoencoder, code, on_progress) if by_text else ():
         code = code.with_edit(edit)
-    depends_on = [stored_digest(path), autoencoder.device.type, [_fingerprint(edit) for edit in code.edits]]
+    depends_on = [
+        stored_digest(path),
+        autoencoder.device.type,
+        code.guidance,
+        [_fingerprint(edit) for edit in code.edits],
+    ]
     edited = decode_clip(work.stash("edit", depends_on), code, autoencoder, on_progress)
     write_edited(writer, pasted_source(source, code, edited, request.paste, prepared.occlusion), on_progress)
     return EditReport(gap_report(code.track), tuple(by_text.told if by_text else ()))

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from .code_checks import Feature, check_facts, check_finite, check_shapes, exact_rate
 from .editing.attribute import IdentityEdit, total_step
-from .errors import InputError, ModelFilesError
+from .errors import InputError, ModelFilesError, UsageError
 from .files import map_tensor_file, tensor_bytes, write_tensor_file
 from .packs.pack import Pack
 from .types import FaceTrack, Region
@@ -21,6 +21,8 @@ from .video import FrameSource, VideoSource
 
 FORMAT_VERSION = 1
 
+MAX_GUIDANCE = 4.0
+"""Of decoding, beyond a pack's own. From about 2 on colours burn out."""
 BLOCK = 4096
 """Frames whose identities are added up together."""
 
@@ -83,6 +85,11 @@ class ClipCode:
         """The same code with one more edit; the original is untouched."""
         return replace(self, edits=(*self.edits, edit))
 
+    def with_guidance(self, more: float) -> "ClipCode":
+        """The same code, decoded by that much further beyond its edits; UsageError outside 0 to MAX_GUIDANCE."""
+        check_guidance(more)
+        return replace(self, guidance=self.guidance + more)
+
     def check_pack(self, pack: Pack) -> None:
         """ModelFilesError when another pack made this code, or it says so and does not look like it."""
         spec = pack.spec
@@ -112,6 +119,12 @@ class ClipCode:
     def regions(self) -> tuple[Region, ...]:
         """The parts of the picture that may change: those of its edits, and the head once a feature was exchanged."""
         return ("head",) if self.exchanged else tuple(dict.fromkeys(edit.region for edit in self.edits))
+
+
+def check_guidance(more: float) -> None:
+    """UsageError for a number that is no guidance."""
+    if not 0 <= more <= MAX_GUIDANCE:  # also refuses nan
+        raise UsageError(f"guidance must lie between 0 and {MAX_GUIDANCE:g}, not {more:g}")
 
 
 _TENSORS = ("z_id", "z_lnd", "noise", "crops", "parsing", "residual")

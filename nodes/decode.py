@@ -3,11 +3,16 @@
 from torch import Tensor
 
 from ..dva_plugin.host import current_host, with_less_memory
-from ..model.code import ClipCode
+from ..model.code import MAX_GUIDANCE, ClipCode
 from ..model.packs.pack import Pack
 from .at_work import at_work
 from .convert import image_of_decoded
 from .sockets import CATEGORY, CODE_INPUT, MODEL_INPUT, Inputs
+
+GUIDANCE_TIP = (
+    f"How much further decoding goes beyond the edit, 0 to {MAX_GUIDANCE:g}: thin things such as glasses get clearer, "
+    "colours harsher, and every frame takes twice the time."
+)
 
 
 class Decode:
@@ -26,10 +31,15 @@ class Decode:
     @classmethod
     def INPUT_TYPES(cls) -> Inputs:  # noqa: N802 - ComfyUI's name
         """What ComfyUI shows."""
-        return {"required": {"model": MODEL_INPUT, "code": CODE_INPUT}}
+        guidance = {"default": 0.0, "min": 0.0, "max": MAX_GUIDANCE, "step": 0.05, "tooltip": GUIDANCE_TIP}
+        return {
+            "required": {"model": MODEL_INPUT, "code": CODE_INPUT},
+            "optional": {"guidance": ("FLOAT", guidance)},
+        }
 
-    def decode(self, model: Pack, code: ClipCode) -> tuple[Tensor, Tensor]:
+    def decode(self, model: Pack, code: ClipCode, guidance: float = 0.0) -> tuple[Tensor, Tensor]:
         """Apply all edits at once."""
+        code = code.with_guidance(guidance)
         on_progress = current_host().on_progress()
         with at_work(model) as autoencoder:
             decoded = with_less_memory(autoencoder, lambda: autoencoder.decode(code, on_progress))

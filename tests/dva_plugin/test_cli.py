@@ -125,6 +125,8 @@ def test_a_clip_without_a_face_ends_with_exit_code_4_and_writes_nothing(pack: st
         (["--attribute", "Eyeglasses=lots"], 2, "is not NAME=STRENGTH"),
         (["--attribute", "Eyeglasses=nan"], 2, "must lie within"),
         (["--attribute", "Eyeglasses=1", "--steps", "0"], 2, "steps must lie between"),
+        (["--attribute", "Eyeglasses=1", "--guidance", "-1"], 2, "guidance must lie between 0 and 4"),
+        (["--attribute", "Eyeglasses=1", "--guidance", "nan"], 2, "guidance must lie between 0 and 4"),
         (["--attribute", "Eyeglasses=1", "--steps", "many"], 2, "invalid int value"),
         (["--attribute", "Eyeglasses=1", "--seed", "-1"], 2, "is not a whole number"),
         (["--attribute", "Eyeglasses=1", "--seed", "9" * 30], 2, "is not a whole number"),

@@ -9,7 +9,7 @@ from tiny import SIDE, tiny_pack
 
 from dva.model.autoencoder import Autoencoder
 from dva.model.code import ClipCode, SourceFacts
-from dva.model.editing.attribute import attribute_edit
+from dva.model.editing.attribute import attribute_edit, edited_identity
 from dva.model.errors import ModelFilesError, UsageError
 from dva.model.packs.pack import Pack
 from dva.model.samplers import PATHS, Solver
@@ -121,6 +121,28 @@ def test_a_reconstruction_and_the_residual_make_up_the_edited_crop(
     usable = code.track.usable()
     made = ((autoencoder.reconstruct(edited) + code.residual.float() + 1) / 2).clamp(0, 1) - code.crops.float() / 255
     torch.testing.assert_close(autoencoder.decode(edited).difference[usable], made[usable], rtol=0, atol=1e-5)
+
+
+def test_guidance_goes_beyond_the_edit_at_every_step(autoencoder: Autoencoder, pack: Pack, code: ClipCode):
+    """One step by hand: the noise seen is 1.5 times the edited identity's less half of the source's own."""
+    short = autoencoder.encode(code.crops, code.track, code.source, 2, "ddim")
+    edited = short.with_edit(attribute_edit(pack, "Eyeglasses", 0.1, FRAMES))
+    [clean, top] = PATHS["ddim"].levels(pack.spec.schedule, 2, short.start)
+    x, a = short.noise[:1].float(), top.alpha_bar
+    with torch.no_grad():
+        z_id = edited_identity(short.z_id, edited.edits[0].step[None] * 0.1, pack.id_mean, pack.id_std)
+        own = autoencoder.predictor(short.z_id[None], short.z_lnd[:1])(x, top.t)
+        other = autoencoder.predictor(z_id, short.z_lnd[:1])(x, top.t)
+    x0 = ((x - (1 - a) ** 0.5 * (1.5 * other - 0.5 * own)) / a**0.5).clamp(-1, 1)
+    assert clean.alpha_bar == 1
+    torch.testing.assert_close(autoencoder.reconstruct(edited.with_guidance(0.5))[:1], x0, rtol=1e-4, atol=1e-4)
+    assert not torch.equal(autoencoder.reconstruct(edited)[:1], x0)
+
+
+@pytest.mark.parametrize("guidance", [-0.1, 4.1, float("nan")])
+def test_impossible_guidance_is_refused(code: ClipCode, guidance: float):
+    with pytest.raises(UsageError, match="guidance must lie between 0 and 4"):
+        code.with_guidance(guidance)
 
 
 def test_edits_add_up_whatever_their_order(autoencoder: Autoencoder, pack: Pack, code: ClipCode):
