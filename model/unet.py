@@ -19,7 +19,8 @@ from .blocks import (
     zero_init,
 )
 
-Prediction = Literal["eps", "v"]
+Prediction = Literal["eps", "v", "v_rest"]
+"""v_rest: v less what a linear estimate says of detail finer than two pixels (predictor.fine_v)."""
 
 Conditions = Iterator[tuple[ScaleShift, ScaleShift]]
 """Modulation by time and by face of each residual block that is still to come."""
@@ -75,7 +76,7 @@ class PlainResample(nn.Module):
 
 
 class UNet(nn.Module):
-    """x_t, t, z_face -> the network's prediction (eps or v, as its spec says)."""
+    """x_t, t, z_face -> the network's prediction (eps, v or v_rest, as its spec says)."""
 
     def __init__(self, spec: UNetSpec) -> None:
         super().__init__()

@@ -15,6 +15,7 @@ from ..editing.attribute import edited_identity
 from ..encoders.face_code import FaceCode
 from ..encoders.landmarks import motion_code
 from ..encoders.parser import region_mask
+from ..predictor import whole_v
 from ..schedule import TRAIN_STEPS, NoiseSchedule
 from ..synth import ATTRIBUTES, PARSING, brings
 from ..unet import UNet, UNetSpec
@@ -46,13 +47,14 @@ class Denoiser(nn.Module):
 
     def __init__(self, spec: UNetSpec, id_dim: int, hidden: tuple[int, ...]) -> None:
         super().__init__()
-        assert spec.prediction == "v", "the losses below are written for a network that predicts v"
+        assert spec.prediction != "eps", "the losses below are written for a network that predicts v"
         self.unet = UNet(spec)
         self.face_code = FaceCode(id_dim, spec.face_dim, hidden)
 
-    def forward(self, x: Tensor, t: Tensor, z_id: Tensor, z_lnd: Tensor) -> Tensor:
-        """x [B, 3, S, S], t [B], z_id [B, D], z_lnd [B, 102] -> the UNet's prediction."""
-        return self.unet(x, t, self.face_code(z_id, z_lnd))
+    def forward(self, x: Tensor, t: Tensor, alpha_bar: Tensor, z_id: Tensor, z_lnd: Tensor) -> Tensor:
+        """x [B, 3, S, S], t [B], alpha_bar [B, 1, 1, 1], z_id [B, D], z_lnd [B, 102] -> v [B, 3, S, S]."""
+        out = self.unet(x, t, self.face_code(z_id, z_lnd))
+        return whole_v(out, x, alpha_bar, self.unet.spec.prediction)
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,7 @@ def denoiser_loss(
     x = laid_out(x, network)
     a, pair, seen = a.to(x.device), pair.to(x.device), seen.to(x.device)
     with mixed(x.device):
-        v = network(x, t.to(x.device), z_id.to(x.device), z_lnd.to(x.device)).float()
+        v = network(x, t.to(x.device), a, z_id.to(x.device), z_lnd.to(x.device)).float()
     error = (v - v_true.to(x.device)).abs()
     n = len(single.source)
     simple = error[: 2 * n].mean()

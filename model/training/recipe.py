@@ -47,7 +47,7 @@ MINI: dict[str, Any] = {
         "time_dim": 192,
         "face_dim": 256,
         "dropout": 0.0,
-        "prediction": "v",
+        "prediction": "v_rest",
     },
     "schedule": {"beta_first": 1e-4, "beta_last": 2e-2},
     "encoders": {

@@ -9,7 +9,7 @@ from dva.model.autoencoder import Autoencoder
 from dva.model.blocks import Modulation
 from dva.model.code import SourceFacts
 from dva.model.packs.pack import Pack
-from dva.model.predictor import multiplying_in, predictor, within_range
+from dva.model.predictor import FINE, fine_v, multiplying_in, predictor, whole_v, within_range
 from dva.model.types import FaceTrack
 
 ROWS = 3
@@ -41,6 +41,26 @@ def test_eps_and_the_implied_picture_agree_with_v(pack: Pack, x: torch.Tensor, z
     x0 = (x - (1 - signal) ** 0.5 * eps) / signal**0.5
     v = unet(x, torch.full((ROWS,), t), z_face)
     torch.testing.assert_close(signal**0.5 * eps - (1 - signal) ** 0.5 * x0, v, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("signal", [0.999, 0.9, 0.3])
+def test_fine_detail_is_estimated_with_the_least_squared_error(signal: float):
+    """Second route: fit v to x by least squares over pictures that hold nothing but detail of that strength."""
+    rng = torch.Generator().manual_seed(0)
+    x0, eps = FINE * torch.randn(40, 3, 32, 32, generator=rng), torch.randn(40, 3, 32, 32, generator=rng)
+    x, v = signal**0.5 * x0 + (1 - signal) ** 0.5 * eps, signal**0.5 * eps - (1 - signal) ** 0.5 * x0
+    fine = x - x.unflatten(3, (16, 2)).unflatten(2, (16, 2)).mean((3, 5)).repeat_interleave(2, 2).repeat_interleave(
+        2, 3
+    )
+    gain = float((fine * v).sum() / fine.square().sum())
+    torch.testing.assert_close(fine_v(x, signal), gain * fine, rtol=0.02, atol=1e-4)
+
+
+def test_the_linear_estimate_says_nothing_of_coarse_pictures_and_belongs_to_v_rest_alone(x: torch.Tensor):
+    coarse = x.repeat_interleave(2, 2).repeat_interleave(2, 3)
+    assert fine_v(coarse, 0.5).abs().max() < 1e-6
+    assert torch.equal(whole_v(x, x, 0.5, "v"), x)
+    torch.testing.assert_close(whole_v(x, x, 0.5, "v_rest"), x + fine_v(x, 0.5))
 
 
 @torch.no_grad()

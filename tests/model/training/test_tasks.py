@@ -138,9 +138,10 @@ class Oracle(nn.Module):
         self.x0 = nn.Parameter(x0)
         self.alpha_bar = torch.from_numpy(NoiseSchedule().alpha_bar()).float()
 
-    def forward(self, x: Tensor, t: Tensor, z_id: Tensor, z_lnd: Tensor) -> Tensor:
+    def forward(self, x: Tensor, t: Tensor, alpha_bar: Tensor, z_id: Tensor, z_lnd: Tensor) -> Tensor:
         self.seen = (x, t)
         a = self.alpha_bar[t][:, None, None, None]
+        assert torch.equal(a, alpha_bar)
         return (a.sqrt() * x - self.x0) / (1 - a).sqrt()
 
 
