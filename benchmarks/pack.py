@@ -40,11 +40,12 @@ def main() -> None:
         raise SystemExit("the pack `judge` is not installed, and nobody else can decide whether an edit convinces")
     with tempfile.TemporaryDirectory() as folder:
         shard = Path(folder) / f"faces-{FACES_SEED}.safetensors"
-        render_shard(shard, FACES_PEOPLE, FACES_SEED, open_pack(options.pack).spec.resolution)
+        packs = {name: open_pack(name) for name in (options.before, options.pack) if name}
+        render_shard(shard, FACES_PEOPLE, FACES_SEED, max(pack.spec.resolution for pack in packs.values()))
         faces = load_faces(Path(folder))
     found: dict[str, Any] = {}
-    for name in filter(None, (options.before, options.pack)):
-        found[name] = _worth(open_pack(name), judge.classifier, faces, options)
+    for name, pack in packs.items():
+        found[name] = _worth(pack, judge.classifier, faces.seen_at(pack.spec.resolution), options)
         options.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
         print(_summary(name, found[name]))
 
