@@ -30,7 +30,7 @@ from dva.model.faces.clip import aligned_crops
 from dva.model.faces.detect import FaceDetector
 from dva.model.faces.track import track_face
 from dva.model.packs.pack import Pack
-from dva.model.predictor import whole_v
+from dva.model.predictor import eps_of
 from dva.model.samplers import PATHS, PredictEps
 from dva.model.schedule import TRAIN_STEPS
 from dva.model.types import FaceTrack
@@ -129,10 +129,7 @@ def reference(
             nonlocal evaluations
             evaluations += len(x)
             out = nets.unet(x, torch.full((len(x),), t, device=device), z_face)
-            if pack.spec.unet.prediction == "eps":
-                return out
-            signal = float(alpha_bar[t])
-            return signal**0.5 * whole_v(out, x, signal, pack.spec.unet.prediction) + (1 - signal) ** 0.5 * x
+            return eps_of(out, x, float(alpha_bar[t]), pack.spec.unet.prediction)
 
         return predict
 

@@ -66,6 +66,13 @@ def whole_v(out: Tensor, x: Tensor, alpha_bar: Tensor | float, prediction: Predi
     return out + fine_v(x, alpha_bar) if prediction == "v_rest" else out
 
 
+def eps_of(out: Tensor, x: Tensor, alpha_bar: Tensor | float, prediction: Prediction) -> Tensor:
+    """The noise in x, from what a network of any kind gave for it. Shapes as in fine_v."""
+    if prediction == "eps":
+        return out
+    return alpha_bar**0.5 * whole_v(out, x, alpha_bar, prediction) + (1 - alpha_bar) ** 0.5 * x
+
+
 def predictor(unet: UNet, z_face: Tensor, alpha_bar: Tensor) -> PredictEps:
     """The noise in x at a time, for the frames that z_face [n, face_dim] describes, a row each.
 
@@ -81,10 +88,7 @@ def predictor(unet: UNet, z_face: Tensor, alpha_bar: Tensor) -> PredictEps:
             with torch.no_grad():
                 times[t] = unet.time_modulation(torch.tensor([t], device=x.device))
         out = unet.predict(x.contiguous(memory_format=torch.channels_last), times[t], face)
-        if prediction == "eps":
-            return out
-        signal = float(alpha_bar[t])
-        return signal**0.5 * whole_v(out, x, signal, prediction) + (1 - signal) ** 0.5 * x
+        return eps_of(out, x, float(alpha_bar[t]), prediction)
 
     return predict
 

@@ -48,7 +48,8 @@ def person_choice(text: str, reference: ByteArray | None = None) -> PersonChoice
             return int(text)
         case _:
             raise UsageError(
-                f"no person {text!r}; give {', '.join(PERSONS)} or a number from 0, as dva track lists them"
+                f"no person {text!r}; give {', '.join(PERSONS)} or a number from 0, "
+                "as dva track and Track Preview list them"
             )
 
 
@@ -68,7 +69,9 @@ def choose_person(people: People, who: PersonChoice, look_at: Callable[[ByteArra
         case int():
             if not 0 <= who < len(people.people):
                 found = f"0 to {len(people.people) - 1}" if len(people.people) > 1 else "only 0"
-                raise UsageError(f"no person {who} in this clip; there is {found}, as dva track lists them")
+                raise UsageError(
+                    f"no person {who} in this clip; there is {found}, as dva track and Track Preview list them"
+                )
             return people.people[who]
         case Reference():
             return _most_alike(people, look_at(who.image))

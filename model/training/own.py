@@ -1,7 +1,7 @@
 """Training the published way on one's own footage, and the pack that comes of it (paper, section 4.1).
 
 The encoders are those of a pack, and stay as they are: they need labels that a user does not have. What is trained is
-the UNet, which predicts eps, and the face code, by L_simple + L_reg.
+the UNet and the face code, by L_simple + L_reg.
 """
 
 from collections.abc import Mapping
@@ -17,6 +17,7 @@ from ..encoders.face_code import FaceCode
 from ..errors import ModelFilesError, UsageError
 from ..packs.folder import write_pack
 from ..packs.pack import FILES, FORMAT_VERSION, Attribute, Pack, PackSpec, spec_from_json
+from ..predictor import eps_of
 from ..schedule import TRAIN_STEPS, NoiseSchedule
 from ..types import OnProgress, ignore_progress
 from ..unet import UNet
@@ -44,11 +45,18 @@ class OwnDenoiser(nn.Module):
         # Its inputs are standardised as in the pack whose encoders make them: one's own few people vary too little.
         self.face_code.mean.copy_(encoders.networks.face_code.mean)
         self.face_code.std.copy_(encoders.networks.face_code.std)
+        self._alpha_bar = torch.from_numpy(spec.schedule.alpha_bar()).float()
+
+    def forward(self, x: Tensor, t: Tensor, z_face: Tensor) -> Tensor:
+        """x [B, 3, S, S], t [B] integer times, z_face [B, F] -> eps [B, 3, S, S]."""
+        a = self._alpha_bar.to(x.device)[t][:, None, None, None]
+        return eps_of(self.unet(x, t, z_face), x, a, self.unet.spec.prediction)
 
 
 def own_spec(config: Mapping[str, Any], encoders: Pack) -> PackSpec:
-    """The sizes to train: the UNet and schedule of a pack.json, the encoders of a pack. The UNet predicts eps.
+    """The sizes to train: the UNet and schedule of a pack.json, the encoders of a pack.
 
+    The UNet predicts eps, or v_rest where the config says so: folded pixels cannot carry the noise (predictor.fine_v).
     Raises ModelFilesError where the config is malformed, UsageError where it needs pictures of another side than the
     encoders see.
     """
@@ -66,7 +74,7 @@ def own_spec(config: Mapping[str, Any], encoders: Pack) -> PackSpec:
             f"the configuration is for pictures of side {spec.resolution}, the encoders of {encoders.spec.name} see "
             f"{side}; name a pack with fitting encoders by --encoders"
         )
-    return replace(spec, unet=replace(spec.unet, prediction="eps"))
+    return spec if spec.unet.prediction == "v_rest" else replace(spec, unet=replace(spec.unet, prediction="eps"))
 
 
 def own_losses(
@@ -84,9 +92,7 @@ def own_losses(
     mask = footage.mask[rows][:, None].float()
     with mixed(device):
         z_face = network.face_code(footage.z_id[rows].to(device), footage.z_lnd[rows].to(device))
-        return dva_losses(
-            network.unet, x0, t.to(device), z_face, mask.to(device), noise.to(device), alpha_bar.to(device)
-        )
+        return dva_losses(network, x0, t.to(device), z_face, mask.to(device), noise.to(device), alpha_bar.to(device))
 
 
 @dataclass(frozen=True)

@@ -90,6 +90,17 @@ def test_training_lowers_the_loss(training: OwnTraining, encoders: Pack, tmp_pat
     assert after["reg"] < before["reg"]
 
 
+def test_a_network_of_folded_pixels_keeps_its_linear_estimate(training: OwnTraining, encoders: Pack):
+    """Before any training it already sees half of the noise, where one that predicts eps sees none."""
+    config = {**CONFIG, "unet": {**CONFIG["unet"], "prediction": "v_rest"}}
+    spec = own_spec(config, encoders)
+    assert spec.unet.prediction == "v_rest"
+    with torch.no_grad():
+        network, rng = OwnDenoiser(spec, encoders).eval(), torch.Generator().manual_seed(0)
+        losses = own_losses(network, training.footage, spec.schedule, 48, rng)
+    assert losses["simple"] < 0.5 * 2 * (2 / np.pi) ** 0.5
+
+
 def test_a_training_stopped_midway_and_resumed_gives_the_undisturbed_network(training: OwnTraining, tmp_path: Path):
     short = replace(training, plan=replace(PLAN, steps=8))
     whole = train_own(short, tmp_path / "whole.safetensors", CPU)
