@@ -36,7 +36,7 @@ from .held_out import HeldOutClip, crop_track, held_out_clips
 CHANGED = 0.06
 """A pixel belongs to the region of true change from this difference on, of 1."""
 FEWEST = 24 / 64**2
-"""Pixels a frame that the true toggle must change: nobody can judge what hair is like under a hat."""
+"""Share of a crop that the true toggle must change: nobody can judge what hair is like under a hat."""
 
 
 @dataclass(frozen=True)
