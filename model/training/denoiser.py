@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
 
 from ..editing.attribute import edited_identity
 from ..encoders.face_code import FaceCode
@@ -154,10 +155,22 @@ def way_gone(t: Tensor, alpha_bar: Tensor) -> Tensor:
 def _on_the_way(pair: Batch, t: Tensor, alpha_bar: Tensor, rng: torch.Generator) -> Tensor:
     """What a decoder that is turning source into target may have before it at time t: [B, 3, S, S].
 
-    Rows have come as far as a perfect decoder or less far, so that the network is also taught to catch up.
+    Rows have come as far as a perfect decoder or less far, so that the network is also taught to catch up. Half of them
+    have come there blurred: what is implied through much noise has no edges yet, so a decoder finds a smudge where
+    glasses shall be, and must have learnt to make glasses of it.
     """
     gone = way_gone(t, alpha_bar) * torch.rand(len(t), generator=rng)
-    return pair.source + gone[:, None, None, None] * (pair.target - pair.source)
+    change = _blurred(pair.target - pair.source, rng)
+    return pair.source + gone[:, None, None, None] * change
+
+
+def _blurred(change: Tensor, rng: torch.Generator) -> Tensor:
+    """Half of the rows of change [B, 3, S, S] faded towards their own means over a 32nd to an 8th of the side."""
+    side = change.shape[-1]
+    cell = max(side >> int(torch.randint(3, 6, (), generator=rng)), 1)
+    soft = F.interpolate(F.avg_pool2d(change, cell), size=(side, side), mode="bilinear", align_corners=False)
+    share = (2 * torch.rand(len(change), 1, 1, 1, generator=rng) - 1).clamp(min=0)
+    return change + share * (soft - change)
 
 
 def _paired_loss(error: Tensor, pair: Batch) -> Tensor:
