@@ -146,7 +146,7 @@ def test_bfloat16_sees_nearly_the_same_losses():
     """On the embedded pack: an untrained network answers a step with less than bfloat16's own rounding."""
     pack = open_pack("mini")
     picture = torch.rand(1, 3, 4, 4, generator=torch.Generator().manual_seed(0))
-    crops = (255 * functional.interpolate(picture, size=64, mode="bicubic").clamp(0, 1)).byte()
+    crops = (255 * functional.interpolate(picture, size=pack.spec.resolution, mode="bicubic").clamp(0, 1)).byte()
     quads, flags = np.array([[[0, 0], [0, 9], [9, 9], [9, 0]]], float), np.zeros(1, np.uint8)
     track = FaceTrack(quads, np.zeros((1, 5, 2)), flags, np.ones(1), (32, 32), Fraction(24))
     facts = SourceFacts("clip.mp4", (32, 32), Fraction(24), 1)

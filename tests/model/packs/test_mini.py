@@ -37,7 +37,7 @@ def pack() -> Pack:
 
 
 @pytest.fixture(scope="module")
-def people() -> list[tuple[Rendering, Rendering]]:
+def people(pack: Pack) -> list[tuple[Rendering, Rendering]]:
     """Heads without gray hair, each with its gray-haired twin; seeds that no training used."""
     pairs: list[tuple[Rendering, Rendering]] = []
     seed = 88_000
@@ -49,7 +49,8 @@ def people() -> list[tuple[Rendering, Rendering]]:
             continue
         head, motion, scene = build_head(identity), sample_motion(rng), sample_scene(rng)
         gray = build_head(toggle(identity, "Gray_Hair", value=True, rng=rng))
-        pairs.append((render(head, motion, scene), render(gray, motion, scene, crop_of=head)))
+        size = pack.spec.resolution
+        pairs.append((render(head, motion, scene, size), render(gray, motion, scene, size, crop_of=head)))
     return pairs
 
 
