@@ -116,7 +116,7 @@ def denoiser_loss(
     alpha_bar = torch.from_numpy(schedule.alpha_bar()).float()
     single = _singles(faces, conditions, batch // 8, rng)
     pair = _pairs(faces, conditions, 3 * batch // 4, rng)
-    t_single, t_pair = _times(len(single.source), 0, rng), _times(len(pair.source), 40, rng)
+    t_single, t_pair = _times(len(single.source), 0, rng), _times(len(pair.source), 10, rng)
     seen = _on_the_way(pair, t_pair, alpha_bar, rng)
     source = torch.cat([single.source, single.source, seen])
     target = torch.cat([single.target, single.target, pair.target])
@@ -155,11 +155,11 @@ def way_gone(t: Tensor, alpha_bar: Tensor) -> Tensor:
 def _on_the_way(pair: Batch, t: Tensor, alpha_bar: Tensor, rng: torch.Generator) -> Tensor:
     """What a decoder that is turning source into target may have before it at time t: [B, 3, S, S].
 
-    Rows have come as far as a perfect decoder or less far, so that the network is also taught to catch up. Half of them
-    have come there blurred: what is implied through much noise has no edges yet, so a decoder finds a smudge where
-    glasses shall be, and must have learnt to make glasses of it.
+    Rows have come as far as a perfect decoder or less far, the far ones more often: so the network is also taught to
+    catch up. Half of them have come there blurred: what is implied through much noise has no edges yet, so a decoder
+    finds a smudge where glasses shall be, and must have learnt to make glasses of it.
     """
-    gone = way_gone(t, alpha_bar) * torch.rand(len(t), generator=rng)
+    gone = way_gone(t, alpha_bar) * torch.rand(len(t), generator=rng).sqrt()
     change = _blurred(pair.target - pair.source, rng)
     return pair.source + gone[:, None, None, None] * change
 
@@ -190,8 +190,12 @@ def _share_made(x0: Tensor, seen: Tensor, target: Tensor) -> Tensor:
 
 
 def _times(count: int, lowest: int, rng: torch.Generator) -> Tensor:
-    """Integer times, most of them where decoding happens."""
-    low = torch.randint(lowest, START, (count,), generator=rng)
+    """Integer times, most of them drawn as decoding takes them: the closer, the less noise there is.
+
+    Those are the levels of NoiseSchedule.bent_levels. The last of them decide what a picture looks like: each implied
+    picture weighs as much as r grows in its step (way_gone), and nine tenths of r come below t = 100.
+    """
+    low = (START * torch.rand(count, generator=rng) ** 2).long().clamp(min=lowest)
     high = torch.randint(START, TRAIN_STEPS, (count,), generator=rng)
     return torch.where(torch.rand(count, generator=rng) < 0.85, low, high)
 
