@@ -156,8 +156,8 @@ def _on_the_way(pair: Batch, t: Tensor, alpha_bar: Tensor, rng: torch.Generator)
     """What a decoder that is turning source into target may have before it at time t: [B, 3, S, S].
 
     Rows have come as far as a perfect decoder or less far, the far ones more often: so the network is also taught to
-    catch up. Half of them have come there blurred: what is implied through much noise has no edges yet, so a decoder
-    finds a smudge where glasses shall be, and must have learnt to make glasses of it.
+    catch up. They have come there more or less blurred: what is implied through much noise has no edges yet, so a
+    decoder finds a smudge where glasses shall be, and must have learnt to make glasses of it.
     """
     gone = way_gone(t, alpha_bar) * torch.rand(len(t), generator=rng).sqrt()
     change = _blurred(pair.target - pair.source, rng)
@@ -165,12 +165,11 @@ def _on_the_way(pair: Batch, t: Tensor, alpha_bar: Tensor, rng: torch.Generator)
 
 
 def _blurred(change: Tensor, rng: torch.Generator) -> Tensor:
-    """Half of the rows of change [B, 3, S, S] faded towards their own means over a 32nd to an 8th of the side."""
+    """Change [B, 3, S, S], each row faded by another part towards its means over a 32nd to an 8th of the side."""
     side = change.shape[-1]
     cell = max(side >> int(torch.randint(3, 6, (), generator=rng)), 1)
     soft = F.interpolate(F.avg_pool2d(change, cell), size=(side, side), mode="bilinear", align_corners=False)
-    share = (2 * torch.rand(len(change), 1, 1, 1, generator=rng) - 1).clamp(min=0)
-    return change + share * (soft - change)
+    return change + torch.rand(len(change), 1, 1, 1, generator=rng) * (soft - change)
 
 
 def _paired_loss(error: Tensor, pair: Batch) -> Tensor:
