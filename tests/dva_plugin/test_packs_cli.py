@@ -191,7 +191,7 @@ def test_the_list_tells_what_is_there_and_how_to_get_the_rest(
 ):
     assert main(["packs", "list"]) == 0
     shown = capsys.readouterr().out
-    assert "mini  64x64" in shown
+    assert "mini  128x128" in shown
     assert "dva-256  not installed" in shown
     assert "dva packs import --model" in shown
     for file in packs.published_pack().files:
