@@ -45,7 +45,7 @@ LENGTHS = {
     "No_Beard": 1.05,
     "Mustache": 1.4,
     "Goatee": 1.4,
-    "Black_Hair": 0.95,
+    "Black_Hair": 1.03,
     "Blond_Hair": 0.88,
     "Brown_Hair": 1.7,
     "Gray_Hair": 0.87,
