@@ -22,7 +22,7 @@ from .video import FrameSource, VideoSource
 FORMAT_VERSION = 1
 
 MAX_GUIDANCE = 4.0
-"""Of decoding, beyond a pack's own. From about 2 on colours burn out."""
+"""Of decoding, beyond a pack's own."""
 BLOCK = 4096
 """Frames whose identities are added up together."""
 

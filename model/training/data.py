@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
-from torch.nn import functional as F  # noqa: N812
 
+from ..encoders.layers import seen_at
 from ..errors import InputError, UsageError
 from ..synth import (
     ATTRIBUTES,
@@ -64,7 +64,7 @@ class Faces:
         if self.images.shape[-1] == side:
             return self
         step = self.images.shape[-1] // side
-        small = [F.avg_pool2d(part.float(), step).round().to(torch.uint8) for part in self.images.split(batch)]
+        small = [seen_at(part.float(), side).round().to(torch.uint8) for part in self.images.split(batch)]
         parsing = self.parsing[:, step // 2 :: step, step // 2 :: step].contiguous()
         return replace(self, images=torch.cat(small), parsing=parsing)
 

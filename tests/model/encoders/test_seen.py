@@ -2,21 +2,13 @@
 
 import pytest
 import torch
+from tiny import FACTS as TINY
 from torch import Tensor, nn
 
 from dva.model.encoders.family import EmbeddedFamily
 from dva.model.metrics.judge import SIDE, Judge, JudgeIdentity
 
-FACTS = {
-    "side": 32,
-    "id_dim": 6,
-    "face_hidden": [8],
-    "identity_widths": [4, 8],
-    "landmark_widths": [4, 8],
-    "landmark_hidden": 8,
-    "parser_widths": [4, 8],
-    "parser_classes": ["background", "skin", "hair"],
-}
+FACTS = {**TINY["encoders"], "side": 32}
 FAMILY = EmbeddedFamily.from_json(FACTS, 64)
 
 
@@ -49,8 +41,8 @@ def test_the_parser_answers_in_the_size_of_the_crop():
     parser = FAMILY.parser().eval()
     with torch.no_grad():
         small, large = parser(checks(32)), parser(enlarged(checks(32)))
-    assert small.shape == (2, 3, 32, 32)
-    assert large.shape == (2, 3, 64, 64)
+    assert small.shape == (2, 4, 32, 32)
+    assert large.shape == (2, 4, 64, 64)
     # between pixels it fades, so the mean over the whole picture stays
     torch.testing.assert_close(large.mean((2, 3)), small.mean((2, 3)), atol=1e-4, rtol=1e-3)
 
