@@ -10,8 +10,8 @@ from .convert import image_of_decoded
 from .sockets import CATEGORY, CODE_INPUT, MODEL_INPUT, Inputs
 
 GUIDANCE_TIP = (
-    f"How much further decoding goes beyond the edit, 0 to {MAX_GUIDANCE:g}: thin things such as glasses get clearer, "
-    "colours harsher, and every frame takes twice the time."
+    f"How much further decoding goes beyond the edit, 0 to {MAX_GUIDANCE:g}: faint edits get stronger and soon "
+    "burn out, and every frame takes twice the time."
 )
 
 
