@@ -14,6 +14,7 @@ from .expression import deform_all, open_mouth
 from .landmarks import landmarks_on_head
 from .light import set_lights
 from .motion import Motion
+from .occluders import draw_held, held
 from .paint.surface import Pose
 from .parsing import IN_EYEGLASSES
 from .raster import Buffers, empty_buffers, rasterise, vertex_normals
@@ -160,6 +161,8 @@ def _draw(
     shade(buffers, head.mesh, posed, head.look, pose, light, picture)
     for lens in head.lenses:
         _draw_lens((lens - PIVOT) @ motion.rotation().T + PIVOT, head.lens_tint, scene, camera, (buffers, picture))
+    things = held(scene.held, landmarks, head.look.skin.colour)
+    draw_held(things, lambda p: camera.project(p) * camera.width, light, picture)
     points = camera.project(landmarks) * np.array([1.0, camera.width / camera.height])
     image = develop(picture.image, scene, motion, supersample)
     parsing = np.ascontiguousarray(labels[supersample // 2 :: supersample, supersample // 2 :: supersample])

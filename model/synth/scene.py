@@ -40,6 +40,8 @@ class Scene:
     tilt: float = 0.0
     background: int = 0
     """Seed of the picture behind the head."""
+    held: int = 0
+    """Seed of what is held before the face (occluders.py); 0 is nothing, and what `sample_scene` gives."""
 
 
 def sample_scene(rng: np.random.Generator) -> Scene:

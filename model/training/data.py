@@ -35,6 +35,8 @@ from .loop import write_tensors
 VIEWS = 4
 TOGGLES = 5
 PAIRED_VIEWS = 2
+HELD = 0.15
+"""Share of views with a hand or a microphone before the face."""
 RARE = {
     **dict.fromkeys(("Eyeglasses", "Wearing_Hat", "No_Beard", "Bald", "Young", "Big_Nose", "Narrow_Eyes"), 2.0),
     **dict.fromkeys(("Wearing_Lipstick", "Pale_Skin", "Rosy_Cheeks", "Male", "Bags_Under_Eyes", "Big_Lips"), 1.5),
@@ -102,18 +104,19 @@ def render_shard(path: Path, people: int, seed: int, size: int, on_progress: OnP
     """
     if people < 1 or seed < 0:
         raise UsageError(f"a shard needs at least one head and a seed from 0 on, not {people} heads and seed {seed}")
-    rng = np.random.default_rng(seed)
+    # What is held has draws of its own: with it or without it, a seed gives the same people in the same places.
+    rng, holding = np.random.default_rng(seed), np.random.default_rng([seed, 1])
     shard = _Shard({name: [] for name in ("images", "parsing", "landmarks", "vectors", "person", "pairs")})
     for done in range(people):
-        _render_person(shard, rng, size)
+        _render_person(shard, rng, holding, size)
         on_progress(Progress("render", done + 1, people))
     tensors = {name: torch.from_numpy(np.ascontiguousarray(np.stack(rows))) for name, rows in shard.rows.items()}
     write_tensors(path, tensors, {"format_version": "1", "size": str(size), "seed": str(seed)})
 
 
-def _render_person(shard: _Shard, rng: np.random.Generator, size: int) -> None:
+def _render_person(shard: _Shard, rng: np.random.Generator, holding: np.random.Generator, size: int) -> None:
     identity = sample_identity(rng)
-    views = [(sample_motion(rng), sample_scene(rng)) for _ in range(VIEWS)]
+    views = [(sample_motion(rng), _perhaps_holding(sample_scene(rng), holding)) for _ in range(VIEWS)]
     head = build_head(identity)
     rows = [shard.add(identity, view, head, head, size) for view in views]
     shard.people += 1
@@ -131,6 +134,11 @@ def _render_person(shard: _Shard, rng: np.random.Generator, size: int) -> None:
             without, with_it = (row, rows[v]) if has else (rows[v], row)
             shard.rows["pairs"].append(np.array([without, with_it, index], np.int64))
         shard.people += 1
+
+
+def _perhaps_holding(scene: Scene, rng: np.random.Generator) -> Scene:
+    seed = int(rng.integers(1, 1 << 30))
+    return replace(scene, held=seed) if rng.random() < HELD else scene
 
 
 def load_faces(folder: Path) -> Faces:
