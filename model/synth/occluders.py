@@ -44,7 +44,7 @@ def held(seed: int, landmarks: FloatArray, skin: Vec3) -> list[Capsule]:
     if rng.random() < 0.4:
         return _microphone(rng, landmarks, skin)
     place = (CHIN, MOUTH, LEFT_CHEEK, RIGHT_CHEEK)[rng.integers(4)]
-    side = {LEFT_CHEEK: -1.0, RIGHT_CHEEK: 1.0}.get(place, rng.choice([-1.0, 1.0]))
+    side = {LEFT_CHEEK: -1.0, RIGHT_CHEEK: 1.0}.get(place, float(rng.choice([-1.0, 1.0])))
     outward = rng.uniform(0.1, 0.9) if place in (CHIN, MOUTH) else rng.uniform(0.3, 0.7)
     towards_arm = np.array([side * math.sin(outward), -math.cos(outward), 0.25])
     tip = landmarks[place] + np.array([0.0, rng.uniform(-0.12, 0.1), 0.0])
@@ -82,7 +82,7 @@ def _hand(rng: np.random.Generator, tip: FloatArray, down: FloatArray, side: flo
 
 def _microphone(rng: np.random.Generator, landmarks: FloatArray, skin: Vec3) -> list[Capsule]:
     """A basket before or below the mouth, its handle, and fingers around that."""
-    side, lean = rng.choice([-1.0, 1.0]), rng.uniform(0.0, 0.8)
+    side, lean = float(rng.choice([-1.0, 1.0])), rng.uniform(0.0, 0.8)
     radius = rng.uniform(0.16, 0.24)
     head = landmarks[MOUTH] + np.array([side * rng.uniform(0.0, 0.25), -rng.uniform(0.05, 0.4), 0.1 + radius])
     down = np.array([side * math.sin(lean), -math.cos(lean), 0.3])

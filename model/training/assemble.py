@@ -9,9 +9,9 @@ from ..packs.folder import write_pack
 from ..packs.pack import FORMAT_VERSION, load_pack
 from ..synth import ATTRIBUTES
 from ..types import Region
-from .denoiser import START
 from .loop import write_tensors
 from .recipe import MINI, Workshop, directions, load_averaged, training_facts
+from .way import START
 
 REGIONS: dict[str, Region] = {
     "Eyeglasses": "eyes",

@@ -22,8 +22,8 @@ from ..schedule import NoiseSchedule
 from .augment import laid_out, photometric, shift, signed
 from .captions import COLUMNS, TEMPLATES, Claim, vocabulary, write_sentence, write_step
 from .data import Faces
-from .denoiser import START
 from .loop import Losses
+from .way import times_below
 
 CONTEXT = 24
 SCALE = math.log(10)
@@ -177,9 +177,7 @@ def _filmed(both: Tensor, rng: torch.Generator) -> Tensor:
 def _noisy(both: Tensor, rng: torch.Generator) -> Tensor:
     """The same noise over both of a pair, at times below START as the edit meets them."""
     alpha_bar = torch.from_numpy(NoiseSchedule().alpha_bar()).float()
-    t = (
-        START * torch.rand(len(both), generator=rng) ** 2
-    ).long()  # more of the low noise, in which there is more to see
+    t = times_below(len(both), 0, rng)
     clean = torch.rand(len(both), generator=rng) < CLEAN_SHARE
     a = torch.where(clean, 1.0, alpha_bar[t])[:, None, None, None]
     noise = torch.randn(both[:, :3].shape, generator=rng).repeat(1, 2, 1, 1)

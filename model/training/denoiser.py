@@ -2,15 +2,14 @@
 
 A quarter of a batch is the paper's: one picture, two noise draws, L_simple on both and L_reg between the two implied
 clean pictures inside the face (paper, eq. 6 and 7). The rest is paired: z_face and the target come from a picture's
-toggled twin, x_t from somewhere on the way between the two. Only a renderer can give the twin, and it makes z_face
-decide where noise would not.
+toggled twin, x_t from somewhere on the way between the two, half of the time where the network itself has come. Only a
+renderer can give the twin, and it makes z_face decide where noise would not.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812
 
 from ..editing.attribute import edited_identity
 from ..encoders.face_code import FaceCode
@@ -25,6 +24,7 @@ from .augment import laid_out, photometric, signed, veil
 from .data import Faces
 from .loop import Losses
 from .precision import mixed
+from .way import START, guessed_change, times_below, walked_change
 
 LANDMARK_ERROR = 0.006
 """Spread of the noise on training landmarks, in crop sides: about what the landmark encoder leaves."""
@@ -35,9 +35,10 @@ FEWEST = 12 / 64**2
 CAMERA = 0.8
 """How strong a camera the pictures are seen through (augment.photometric). Trained through a mild one, edits of a
 bright or hazy shot added light where there was no room for it."""
-START = 750
-"""Time at which a pack trained here begins to decode: there an edit has gone none of its way yet."""
-
+OWN = 0.5
+"""Share of pairs whose x_t the network has walked to by itself."""
+MOST_STRIDES = 4
+"""In how many evaluations it gets there at most; a pack's decoding takes 15."""
 
 APPEARS = torch.tensor([1 if brings(a, value=True) else -1 if brings(a, value=False) else 0 for a in ATTRIBUTES])
 """[A] which way each attribute brings a thing whose look USUAL settles: 1 when set, -1 when taken away, 0 neither."""
@@ -80,6 +81,9 @@ class Batch:
     mask: Tensor
     """[B, 1, S, S] where L_reg counts."""
     z_id: Tensor
+    """[B, D] the target's, or the source's after the editing rule."""
+    z_before: Tensor
+    """[B, D] the source's."""
     z_lnd: Tensor
 
     def to(self, device: torch.device) -> "Batch":
@@ -116,23 +120,19 @@ def denoiser_loss(
     alpha_bar = torch.from_numpy(schedule.alpha_bar()).float()
     single = _singles(faces, conditions, batch // 8, rng)
     pair = _pairs(faces, conditions, 3 * batch // 4, rng)
-    t_single, t_pair = _times(len(single.source), 0, rng), _times(len(pair.source), 10, rng)
-    seen = _on_the_way(pair, t_pair, alpha_bar, rng)
+    n = len(single.source)
+    t_single, t_pair = _times(n, 0, rng), _times(len(pair.source), 10, rng)
+    noise = torch.randn(2 * n + len(pair.source), *pair.source.shape[1:], generator=rng)
+    seen = pair.source + _made(network, pair, t_pair, noise[2 * n :], alpha_bar, rng)
     source = torch.cat([single.source, single.source, seen])
     target = torch.cat([single.target, single.target, pair.target])
     t = torch.cat([t_single, t_single, t_pair])
-    a = alpha_bar[t][:, None, None, None]
-    noise = torch.randn(source.shape, generator=rng)
-    x = a.sqrt() * source + (1 - a).sqrt() * noise
-    v_true = (a.sqrt() * x - target) / (1 - a).sqrt()
     z_id = torch.cat([single.z_id, single.z_id, pair.z_id])
     z_lnd = torch.cat([single.z_lnd, single.z_lnd, pair.z_lnd])
-    x = laid_out(x, network)
-    a, pair, seen = a.to(x.device), pair.to(x.device), seen.to(x.device)
-    with mixed(x.device):
-        v = network(x, t.to(x.device), a, z_id.to(x.device), z_lnd.to(x.device)).float()
-    error = (v - v_true.to(x.device)).abs()
-    n = len(single.source)
+    x, a, v = _look(network, source, t, alpha_bar, noise, z_id, z_lnd)
+    v_true = (a.sqrt() * x - target.to(x.device)) / (1 - a).sqrt()
+    pair, seen = pair.to(x.device), seen.to(x.device)
+    error = (v - v_true).abs()
     simple = error[: 2 * n].mean()
     paired = _paired_loss(error[2 * n :] * (1 - a[2 * n :]).sqrt(), pair)
     x0 = a.sqrt() * x - (1 - a).sqrt() * v
@@ -141,35 +141,34 @@ def denoiser_loss(
     return {"total": simple + 0.5 * reg + paired, "simple": simple, "reg": reg, "paired": paired, "share": share}
 
 
-def way_gone(t: Tensor, alpha_bar: Tensor) -> Tensor:
-    """How far from source to target a perfect decoder has come at integer times t: [B] in [0, 1).
-
-    DDIM adds up implied clean pictures, each weighed by the growth of r = sqrt(alpha_bar / (1 - alpha_bar)) over its
-    step (Song et al. 2021, eq. 12 divided by sqrt(1 - alpha_bar)). A decoder that begins at START with the source and
-    implies the target from then on has gone 1 - r(START) / r(t) of the way at t.
-    """
-    r = (alpha_bar / (1 - alpha_bar)).sqrt()
-    return (1 - r[START - 1] / r[t]).clamp(min=0)
-
-
-def _on_the_way(pair: Batch, t: Tensor, alpha_bar: Tensor, rng: torch.Generator) -> Tensor:
-    """What a decoder that is turning source into target may have before it at time t: [B, 3, S, S].
-
-    Rows have come as far as a perfect decoder or less far, the far ones more often: so the network is also taught to
-    catch up. They have come there more or less blurred: what is implied through much noise has no edges yet, so a
-    decoder finds a smudge where glasses shall be, and must have learnt to make glasses of it.
-    """
-    gone = way_gone(t, alpha_bar) * torch.rand(len(t), generator=rng).sqrt()
-    change = _blurred(pair.target - pair.source, rng)
-    return pair.source + gone[:, None, None, None] * change
+def _look(
+    network: nn.Module, clean: Tensor, t: Tensor, alpha_bar: Tensor, noise: Tensor, z_id: Tensor, z_lnd: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """x_t of clean pictures, alpha_bar [B, 1, 1, 1] and the v that the network sees in x_t: on its device."""
+    a = alpha_bar[t][:, None, None, None]
+    x = laid_out(a.sqrt() * clean + (1 - a).sqrt() * noise, network)
+    a = a.to(x.device)
+    with mixed(x.device):
+        v = network(x, t.to(x.device), a, z_id.to(x.device), z_lnd.to(x.device)).float()
+    return x, a, v
 
 
-def _blurred(change: Tensor, rng: torch.Generator) -> Tensor:
-    """Change [B, 3, S, S], each row faded by another part towards its means over a 32nd to an 8th of the side."""
-    side = change.shape[-1]
-    cell = max(side >> int(torch.randint(3, 6, (), generator=rng)), 1)
-    soft = F.interpolate(F.avg_pool2d(change, cell), size=(side, side), mode="bilinear", align_corners=False)
-    return change + torch.rand(len(change), 1, 1, 1, generator=rng) * (soft - change)
+def _made(network: nn.Module, pair: Batch, t: Tensor, noise: Tensor, alpha_bar: Tensor, rng: torch.Generator) -> Tensor:
+    """The change from their source that rows already show at times t: [B, 3, S, S], made by the network or guessed."""
+    own = int(OWN * len(t))
+    strides = int(torch.randint(1, MOST_STRIDES + 1, (), generator=rng))
+
+    @torch.no_grad()
+    def implied(made: Tensor, now: Tensor) -> Tensor:
+        """Beside the source's own: a decoder's noise is the source's code, by which it comes out unchanged."""
+        clean = torch.cat([pair.source[:own] + made, pair.source[:own]])
+        z_id, z_lnd = torch.cat([pair.z_id[:own], pair.z_before[:own]]), pair.z_lnd[:own].repeat(2, 1)
+        x, a, v = _look(network, clean, now.repeat(2), alpha_bar, noise[:own].repeat(2, 1, 1, 1), z_id, z_lnd)
+        edited, kept = (a.sqrt() * x - (1 - a).sqrt() * v).clamp(-1, 1).cpu().chunk(2)
+        return edited - kept
+
+    walked = walked_change(implied, t[:own], alpha_bar, strides, pair.source[:own].shape)
+    return torch.cat([walked, guessed_change((pair.target - pair.source)[own:], t[own:], alpha_bar, rng)])
 
 
 def _paired_loss(error: Tensor, pair: Batch) -> Tensor:
@@ -189,14 +188,9 @@ def _share_made(x0: Tensor, seen: Tensor, target: Tensor) -> Tensor:
 
 
 def _times(count: int, lowest: int, rng: torch.Generator) -> Tensor:
-    """Integer times, most of them drawn as decoding takes them: the closer, the less noise there is.
-
-    Those are the levels of NoiseSchedule.bent_levels. The last of them decide what a picture looks like: each implied
-    picture weighs as much as r grows in its step (way_gone), and nine tenths of r come below t = 100.
-    """
-    low = (START * torch.rand(count, generator=rng) ** 2).long().clamp(min=lowest)
+    """Integer times, most of them where a pack decodes."""
     high = torch.randint(START, TRAIN_STEPS, (count,), generator=rng)
-    return torch.where(torch.rand(count, generator=rng) < 0.85, low, high)
+    return torch.where(torch.rand(count, generator=rng) < 0.85, times_below(count, lowest, rng), high)
 
 
 def _singles(faces: Faces, conditions: Conditions, count: int, rng: torch.Generator) -> Batch:
@@ -205,7 +199,7 @@ def _singles(faces: Faces, conditions: Conditions, count: int, rng: torch.Genera
     own = torch.rand(count, 1, generator=rng) < 0.3
     z_id = torch.where(own, conditions.z_id[rows], conditions.z_person[rows])
     mask = region_mask(faces.parsing[rows], PARSING, "head")[:, None].float()
-    return _filmed(Batch(x, x, mask, z_id, _motion(faces.landmarks[rows], rng)), rng)
+    return _filmed(Batch(x, x, mask, z_id, z_id, _motion(faces.landmarks[rows], rng)), rng)
 
 
 def as_usual(add: Tensor, pairs: Tensor) -> Tensor:
@@ -224,22 +218,22 @@ def _pairs(faces: Faces, conditions: Conditions, count: int, rng: torch.Generato
     without, with_it, attribute = faces.pairs[rows].unbind(1)
     add = as_usual(torch.rand(count, generator=rng) < 0.65, faces.pairs[rows])
     source, target = torch.where(add, without, with_it), torch.where(add, with_it, without)
-    z_id = _pair_identity(conditions, source, target, torch.where(add, 1.0, -1.0), attribute, rng)
+    own = torch.rand(count, 1, generator=rng) < 0.3
+    before = torch.where(own, conditions.z_id[source], conditions.z_person[source])
+    z_id = _pair_identity(conditions, before, target, torch.where(add, 1.0, -1.0), attribute, rng)
     x, y = signed(faces.images[source]), signed(faces.images[target])
     mask = torch.zeros(count, 1, *x.shape[2:])
-    return _filmed(Batch(x, y, mask, z_id, _motion(faces.landmarks[source], rng)), rng)
+    return _filmed(Batch(x, y, mask, z_id, before, _motion(faces.landmarks[source], rng)), rng)
 
 
 def _pair_identity(
-    conditions: Conditions, source: Tensor, target: Tensor, sign: Tensor, attribute: Tensor, rng: torch.Generator
+    conditions: Conditions, before: Tensor, target: Tensor, sign: Tensor, attribute: Tensor, rng: torch.Generator
 ) -> Tensor:
-    """The target's own identity for some rows, for the others the source's, edited by the paper's rule."""
+    """The target's own identity for some rows, for the others the source's z_id, edited by the paper's rule."""
     d = conditions.directions
-    count = len(source)
+    count = len(before)
     strength = sign * (0.8 + 0.4 * torch.rand(count, generator=rng))
-    own = torch.rand(count, 1, generator=rng) < 0.3
-    z_source = torch.where(own, conditions.z_id[source], conditions.z_person[source])
-    edited = edited_identity(z_source, strength[:, None] * d.steps()[attribute], d.mean, d.std)
+    edited = edited_identity(before, strength[:, None] * d.steps()[attribute], d.mean, d.std)
     natural = torch.rand(count, 1, generator=rng) < 0.3
     return torch.where(natural, conditions.z_person[target], edited)
 
@@ -258,4 +252,4 @@ def _filmed(batch: Batch, rng: torch.Generator) -> Batch:
 
     same = batch.source is batch.target
     source = camera(batch.source)
-    return Batch(source, source if same else camera(batch.target), batch.mask, batch.z_id, batch.z_lnd)
+    return replace(batch, source=source, target=source if same else camera(batch.target))

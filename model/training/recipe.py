@@ -16,7 +16,7 @@ from ..encoders.clip import CLIP_FACTS, build_clip
 from ..encoders.family import EmbeddedFamily
 from ..encoders.identity import IdentityEncoder
 from ..errors import ModelFilesError
-from ..metrics.judge import SIDE, JudgeIdentity
+from ..metrics.judge import IDENTITY_SIDE, CLASSIFIER_SIDE, JudgeIdentity
 from ..packs.pack import PackSpec, spec_from_json
 from ..synth import PARSING
 from ..types import OnProgress, ignore_progress
@@ -183,13 +183,13 @@ def _denoiser(workshop: Workshop) -> tuple[nn.Module, LossOf]:
 
 
 def _judge(workshop: Workshop) -> tuple[nn.Module, LossOf]:
-    faces = workshop.faces.seen_at(SIDE)
+    faces = workshop.faces.seen_at(CLASSIFIER_SIDE)
     return Judge(), lambda net, rng: judge_loss(net, faces, BATCH["judge"], rng)
 
 
 def _judge_identity(workshop: Workshop) -> tuple[nn.Module, LossOf]:
-    faces, owner = workshop.faces.seen_at(SIDE), heads(workshop.faces)
-    task = JudgeIdentityTask(JudgeIdentity(SIDE), int(owner.max()) + 1)
+    faces, owner = workshop.faces.seen_at(IDENTITY_SIDE), heads(workshop.faces)
+    task = JudgeIdentityTask(JudgeIdentity(IDENTITY_SIDE), int(owner.max()) + 1)
     return task, lambda net, rng: judge_identity_loss(net, faces, owner, BATCH["judge_identity"], rng)
 
 

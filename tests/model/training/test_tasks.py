@@ -17,8 +17,9 @@ from dva.model.synth.toggling import USUAL
 from dva.model.training.attributes import Directions, fit_directions, person_means
 from dva.model.training.augment import occlude, photometric, shift, shift_points
 from dva.model.training.data import Faces, load_faces, render_shard
-from dva.model.training.denoiser import START, Conditions, as_usual, denoiser_loss, pair_weights, way_gone
+from dva.model.training.denoiser import Conditions, as_usual, denoiser_loss, pair_weights
 from dva.model.training.identity import margin_softmax
+from dva.model.training.way import START, walked_change, way_gone
 
 SIZE = 16
 
@@ -175,6 +176,20 @@ def test_a_decoder_that_knows_the_target_goes_the_stated_part_of_the_way():
         seen = (x - (1 - there.alpha_bar) ** 0.5 * noise) / there.alpha_bar**0.5
         gone = way_gone(torch.tensor([there.t]), alpha_bar)
         torch.testing.assert_close(seen, source + gone * (target - source))
+
+
+@pytest.mark.parametrize("strides", [1, 3])
+def test_a_network_that_knows_the_target_walks_as_far_as_a_perfect_decoder(strides: int):
+    """And one that finds what is there already and adds nothing stays where it is."""
+    alpha_bar = torch.from_numpy(NoiseSchedule().alpha_bar())
+    t = torch.tensor([3, 90, 400, START - 1, 900])
+    wanted = torch.randn(5, 3, 4, 4, dtype=torch.float64)
+    walked = walked_change(lambda made, now: wanted, t, alpha_bar, strides, wanted.shape)
+    gone = way_gone(t, alpha_bar)
+    torch.testing.assert_close(walked, gone[:, None, None, None] * wanted)
+    assert gone[0] > gone[1] > gone[2] > gone[3] == gone[4] == 0
+    still = walked_change(lambda made, now: made, t, alpha_bar, strides, wanted.shape)
+    assert not still.any()
 
 
 def test_a_pair_whose_change_is_hidden_is_drawn_seldom(faces: Faces):
