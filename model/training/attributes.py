@@ -13,7 +13,7 @@ from .linear import fit_linear
 
 BEYOND = 1.4
 """Strength 1 is so much longer than the mean toggle: at the mean itself half of the people are not convinced yet."""
-SHORTEST = 0.28
+SHORTEST = 0.5
 """Least length of strength 1: what the identity encoder hardly sees, the denoiser should hear all the same."""
 
 

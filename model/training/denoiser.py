@@ -35,6 +35,14 @@ FEWEST = 12 / 64**2
 CAMERA = 0.8
 """How strong a camera the pictures are seen through (augment.photometric). Trained through a mild one, edits of a
 bright or hazy shot added light where there was no room for it."""
+HARD = {
+    "Eyeglasses": 2.5,
+    **dict.fromkeys(("No_Beard", "Brown_Hair", "Wavy_Hair", "Receding_Hairline"), 2.0),
+    **dict.fromkeys(("Mustache", "Male", "Bushy_Eyebrows"), 1.5),
+}
+"""Attributes whose pairs are drawn so many times as often: thin things, and colours between two others."""
+REG = 0.5
+"""Weight of L_reg (benchmarks.ablation: what becomes of identity without it)."""
 OWN = 0.5
 """Share of pairs whose x_t the network has walked to by itself."""
 MOST_STRIDES = 4
@@ -92,12 +100,13 @@ class Batch:
 
 
 def pair_weights(faces: Faces, batch: int = 512) -> Tensor:
-    """[P] what a pair changes of its crop, as a part of FEWEST, within a tenth and one."""
+    """[P] what a pair changes of its crop, as a part of FEWEST, within a tenth and one, times how HARD it is."""
     parts: list[Tensor] = []
     for pairs in faces.pairs.split(batch):
         without, with_it = (signed(faces.images[pairs[:, k]]) for k in (0, 1))
         parts.append(_changed(without, with_it).mean((1, 2, 3)))
-    return (torch.cat(parts) / FEWEST).clamp(0.1, 1)
+    hard = torch.tensor([HARD.get(name, 1.0) for name in ATTRIBUTES])
+    return (torch.cat(parts) / FEWEST).clamp(0.1, 1) * hard[faces.pairs[:, 2]]
 
 
 def _changed(source: Tensor, target: Tensor) -> Tensor:
@@ -114,7 +123,13 @@ def standardise(code: FaceCode, conditions: Conditions, faces: Faces) -> None:
 
 
 def denoiser_loss(
-    network: nn.Module, faces: Faces, conditions: Conditions, schedule: NoiseSchedule, batch: int, rng: torch.Generator
+    network: nn.Module,
+    faces: Faces,
+    conditions: Conditions,
+    schedule: NoiseSchedule,
+    batch: int,
+    rng: torch.Generator,
+    reg_weight: float = REG,
 ) -> Losses:
     """L_simple + L_reg on batch / 8 pictures twice, the paired loss on 3 / 4 batch pairs: batch rows in one pass."""
     alpha_bar = torch.from_numpy(schedule.alpha_bar()).float()
@@ -134,11 +149,11 @@ def denoiser_loss(
     pair, seen = pair.to(x.device), seen.to(x.device)
     error = (v - v_true).abs()
     simple = error[: 2 * n].mean()
-    paired = _paired_loss(error[2 * n :] * (1 - a[2 * n :]).sqrt(), pair)
+    paired = _paired_loss(error[2 * n :] * (1 - a[2 * n :]) ** 0.25, pair)
     x0 = a.sqrt() * x - (1 - a).sqrt() * v
     reg = ((x0[:n] - x0[n : 2 * n]).abs() * single.mask.to(x.device)).mean()
     share = _share_made(x0[2 * n :].detach(), seen, pair.target)
-    return {"total": simple + 0.5 * reg + paired, "simple": simple, "reg": reg, "paired": paired, "share": share}
+    return {"total": simple + reg_weight * reg + paired, "simple": simple, "reg": reg, "paired": paired, "share": share}
 
 
 def _look(
@@ -172,7 +187,11 @@ def _made(network: nn.Module, pair: Batch, t: Tensor, noise: Tensor, alpha_bar: 
 
 
 def _paired_loss(error: Tensor, pair: Batch) -> Tensor:
-    """Mean error of x0 everywhere, and again where the twins differ: a lip weighs as much as a head of hair."""
+    """Mean error everywhere, and again where the twins differ: a lip weighs as much as a head of hair.
+
+    error: of v, times (1 - alpha_bar)^(1/4): half way to that of x0, which would hardly ask for anything at the low
+    times where a decoder's picture is settled.
+    """
     changed = _changed(pair.source, pair.target)
     inside = (error * changed).mean((1, 2, 3)) / changed.mean((1, 2, 3)).clamp(min=FEWEST)
     return error.mean() + 1.5 * inside.mean()

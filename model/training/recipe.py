@@ -16,7 +16,7 @@ from ..encoders.clip import CLIP_FACTS, build_clip
 from ..encoders.family import EmbeddedFamily
 from ..encoders.identity import IdentityEncoder
 from ..errors import ModelFilesError
-from ..metrics.judge import IDENTITY_SIDE, CLASSIFIER_SIDE, JudgeIdentity
+from ..metrics.judge import SIDE, JudgeIdentity
 from ..packs.pack import PackSpec, spec_from_json
 from ..synth import PARSING
 from ..types import OnProgress, ignore_progress
@@ -145,9 +145,13 @@ def trained_identity(workshop: Workshop) -> IdentityEncoder:
 
 
 def conditions(workshop: Workshop) -> Conditions:
-    """Everything the denoiser is told about the rendered faces."""
-    faces = workshop.faces
-    z_id = encode_people(trained_identity(workshop), faces.seen_at(ENCODERS.side))
+    """Everything the denoiser is told about the workshop's faces."""
+    return conditions_of(trained_identity(workshop), workshop.faces)
+
+
+def conditions_of(encoder: IdentityEncoder, faces: Faces) -> Conditions:
+    """Everything the denoiser is told about rendered faces, by an identity encoder that looks at ENCODERS.side."""
+    z_id = encode_people(encoder, faces.seen_at(ENCODERS.side))
     z_person = person_means(z_id, faces.person)
     return Conditions(z_id, z_person, fit_directions(z_person, faces), pair_weights(faces))
 
@@ -183,13 +187,13 @@ def _denoiser(workshop: Workshop) -> tuple[nn.Module, LossOf]:
 
 
 def _judge(workshop: Workshop) -> tuple[nn.Module, LossOf]:
-    faces = workshop.faces.seen_at(CLASSIFIER_SIDE)
+    faces = workshop.faces.seen_at(SIDE)
     return Judge(), lambda net, rng: judge_loss(net, faces, BATCH["judge"], rng)
 
 
 def _judge_identity(workshop: Workshop) -> tuple[nn.Module, LossOf]:
-    faces, owner = workshop.faces.seen_at(IDENTITY_SIDE), heads(workshop.faces)
-    task = JudgeIdentityTask(JudgeIdentity(IDENTITY_SIDE), int(owner.max()) + 1)
+    faces, owner = workshop.faces.seen_at(SIDE), heads(workshop.faces)
+    task = JudgeIdentityTask(JudgeIdentity(SIDE), int(owner.max()) + 1)
     return task, lambda net, rng: judge_identity_loss(net, faces, owner, BATCH["judge_identity"], rng)
 
 

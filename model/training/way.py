@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
-START = 750
+START = 600
 """Time at which a pack trained here begins to decode: there an edit has gone none of its way yet."""
 
 ChangeImplied = Callable[[Tensor, Tensor], Tensor]
@@ -44,11 +44,12 @@ def way_gone(t: Tensor, alpha_bar: Tensor) -> Tensor:
 def guessed_change(wanted: Tensor, t: Tensor, alpha_bar: Tensor, rng: torch.Generator) -> Tensor:
     """What a decoder may have made at times t of the change that is wanted [B, 3, S, S].
 
-    Rows have come as far as a perfect decoder or less far, the far ones more often: so the network is also taught to
-    catch up. They have come there more or less blurred: what is implied through much noise has no edges yet, so a
-    decoder finds a smudge where glasses shall be, and must have learnt to make glasses of it.
+    Rows have come as far as a perfect decoder or less far, down to nothing: so the network is also taught to catch up,
+    and to believe z_face where the picture does not show it yet. They have come there more or less blurred: what is
+    implied through much noise has no edges yet, so a decoder finds a smudge where glasses shall be, and must have
+    learnt to make glasses of it.
     """
-    gone = way_gone(t, alpha_bar) * torch.rand(len(t), generator=rng).sqrt()
+    gone = way_gone(t, alpha_bar) * torch.rand(len(t), generator=rng)
     return gone[:, None, None, None] * _blurred(wanted, rng)
 
 

@@ -17,7 +17,7 @@ from dva.model.synth.toggling import USUAL
 from dva.model.training.attributes import Directions, fit_directions, person_means
 from dva.model.training.augment import occlude, photometric, shift, shift_points
 from dva.model.training.data import Faces, load_faces, render_shard
-from dva.model.training.denoiser import Conditions, as_usual, denoiser_loss, pair_weights
+from dva.model.training.denoiser import HARD, Conditions, as_usual, denoiser_loss, pair_weights
 from dva.model.training.identity import margin_softmax
 from dva.model.training.way import START, walked_change, way_gone
 
@@ -193,9 +193,19 @@ def test_a_network_that_knows_the_target_walks_as_far_as_a_perfect_decoder(strid
 
 
 def test_a_pair_whose_change_is_hidden_is_drawn_seldom(faces: Faces):
+    """A tenth as often as one of the same attribute that shows."""
     images = faces.images.clone()
     without, with_it, _ = faces.pairs[0]
+    images[with_it] = ~images[without]
+    shows = pair_weights(replace(faces, images=images))[0]
     images[with_it] = images[without]
+    assert float(pair_weights(replace(faces, images=images))[0]) == pytest.approx(0.1 * float(shows))
+
+
+def test_hard_pairs_are_drawn_more_often(faces: Faces):
+    """Twins that differ everywhere weigh what their attribute says and nothing else."""
+    images = faces.images.clone()
+    images[faces.pairs[:, 1]] = ~images[faces.pairs[:, 0]]
     weights = pair_weights(replace(faces, images=images))
-    assert float(weights[0]) == pytest.approx(0.1)
-    assert float(weights.max()) == 1.0
+    for (_, _, index), weight in zip(faces.pairs.tolist(), weights.tolist(), strict=True):
+        assert weight == HARD.get(ATTRIBUTES[index], 1.0)
