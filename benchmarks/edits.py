@@ -117,14 +117,14 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--first", type=int, default=0, help="number of the pool's first person; to choose a strength")
     parser.add_argument("--clips", type=int, default=64, help="clips an attribute")
     parser.add_argument("--frames", type=int, default=2)
-    parser.add_argument("--edit", type=_edit, action="append", metavar="NAME=STRENGTH")
+    parser.add_argument("--edit", type=strength_of, action="append", metavar="NAME=STRENGTH")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--json", type=Path, required=True)
     parser.add_argument("--sheet", type=Path)
     return parser.parse_args()
 
 
-def _edit(text: str) -> tuple[str, float]:
+def strength_of(text: str) -> tuple[str, float]:
     name, _, strength = text.partition("=")
     return name, float(strength)
 

@@ -1,0 +1,100 @@
+"""A sheet of rendered heads that no training saw, each with a pack's edits as they would be pasted.
+
+    python -m benchmarks.heads [--pack mini] [--people 5] [--edit NAME=STRENGTH ...] --sheet PICTURE
+
+The first column is the source. With --truth a second row under each head shows what the renderer draws for the same
+toggle.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw
+from torch import Tensor
+from tqdm import tqdm
+
+from dva.dva_plugin.packs import open_pack
+from dva.model.autoencoder import Autoencoder
+from dva.model.editing.attribute import attribute_edit
+
+from .edits import strength_of
+from .held_out import HeldOutClip, crop_track, held_out_clips
+
+FIRST_PERSON = 40_000
+"""Far from the people of the other benchmarks."""
+EDITS = (
+    ("Black_Hair", 1.0),
+    ("Blond_Hair", 1.0),
+    ("Gray_Hair", 1.0),
+    ("Bangs", 1.0),
+    ("Bald", 1.0),
+    ("Wearing_Hat", 1.0),
+    ("Eyeglasses", 1.0),
+    ("No_Beard", -1.0),
+    ("Wearing_Lipstick", 1.0),
+    ("Chubby", 1.0),
+    ("Pale_Skin", 1.0),
+)
+LINE = 14
+"""Height of the captions, in pixels."""
+
+
+def main() -> None:
+    """Draw the sheet."""
+    options = _options()
+    autoencoder = Autoencoder(open_pack(options.pack), torch.device("cpu"))
+    edits, side = options.edit or EDITS, autoencoder.pack.spec.resolution
+    rows: list[np.ndarray] = []
+    for person in tqdm(held_out_clips(options.people, 1, side, options.first), total=options.people):
+        rows.append(np.concatenate(_edited(autoencoder, person, edits), 1))
+        if options.truth:
+            rows.append(np.concatenate(_toggled(person, edits), 1))
+    picture = Image.new("RGB", (side * (1 + len(edits)), LINE + side * len(rows)), "white")
+    picture.paste(Image.fromarray(np.concatenate(rows)), (0, LINE))
+    draw = ImageDraw.Draw(picture)
+    for column, (name, strength) in enumerate(edits, start=1):
+        draw.text((column * side + 2, 1), f"{name} {strength:+g}", fill="black")
+    picture.save(options.sheet)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pack", default="mini")
+    parser.add_argument("--people", type=int, default=5)
+    parser.add_argument("--first", type=int, default=FIRST_PERSON, help="number of the first person")
+    parser.add_argument("--edit", type=strength_of, action="append", metavar="NAME=STRENGTH")
+    parser.add_argument("--truth", action="store_true", help="show the renderer's own answer too")
+    parser.add_argument("--sheet", type=Path, required=True)
+    return parser.parse_args()
+
+
+def _edited(autoencoder: Autoencoder, person: HeldOutClip, edits: list[tuple[str, float]]) -> list[np.ndarray]:
+    """The source and every edit of it, where the pack may change it: uint8 [S, S, 3] each."""
+    code = autoencoder.encode(person.crops, *crop_track(1, person.crops.shape[-1]))
+    source = person.crops[0].float() / 255
+    pictures = [source]
+    for name, strength in edits:
+        decoded = autoencoder.decode(code.with_edit(attribute_edit(autoencoder.pack, name, strength, 1)))
+        pictures.append(source + decoded.difference[0] * decoded.mask[0])
+    return [_bytes(picture) for picture in pictures]
+
+
+def _toggled(person: HeldOutClip, edits: list[tuple[str, float]]) -> list[np.ndarray]:
+    """The source and the renderer's answer to every edit; the source again where the edit does not fit the person."""
+    source = person.crops[0].float() / 255
+    pictures = [source]
+    for name, strength in edits:
+        fits = person.lacks(name) if strength > 0 else person.has(name)
+        pictures.append(person.toggled(name, value=strength > 0)[0].float() / 255 if fits else source)
+    return [_bytes(picture) for picture in pictures]
+
+
+def _bytes(picture: Tensor) -> np.ndarray:
+    """[3, S, S] in [0, 1] -> uint8 [S, S, 3]."""
+    return (picture.clamp(0, 1).permute(1, 2, 0).numpy() * 255).round().astype(np.uint8)
+
+
+if __name__ == "__main__":
+    main()
