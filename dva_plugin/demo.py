@@ -69,7 +69,7 @@ SHOWS = (
         "photograph",
         "a public-domain photograph (NASA) under a slow camera move",
         "photograph",
-        ((("Wearing_Lipstick", 1.0),), (("Pale_Skin", -0.6),)),
+        ((("Wearing_Lipstick", 1.0),), (("Pale_Skin", -0.3),)),
     ),
     Show(
         "rendered",
