@@ -35,6 +35,7 @@ from dva.model.training.recipe import BATCH, ENCODERS, conditions_of
 from dva.model.types import Progress
 
 from .held_out import HeldOutClip, crop_track, held_out_clips
+from .report import as_bytes
 
 FIRST_PERSON = 30_000
 """Far from the people of the other benchmarks."""
@@ -57,7 +58,7 @@ def main() -> None:
     halves: list[np.ndarray] = []
     for name, weight in WEIGHTS.items():
         pack = open_pack(options.pack)
-        checkpoint = options.out / f"reg-{weight:g}.safetensors"
+        checkpoint = options.out / f"{pack.hash[:8]}-reg-{weight:g}.safetensors"
         _train_on(pack, faces, known, weight, Plan(steps=options.steps, rate=6e-4, ema=0.99), checkpoint)
         found[name], half = _measure(Autoencoder(pack, torch.device("cpu")), judge_recogniser(judge), people)
         halves.append(half)
@@ -117,14 +118,9 @@ def _measure(
         spread = drawn.clamp(-1, 1).std(0).mean(0) * 127.5
         rows.append([float((z[1:] @ z[0]).mean()), float(spread[head].mean()), float(spread[~head].mean())])
         if len(strips) < 4:
-            strips.append(np.concatenate([_bytes(p) for p in (source[0], own[0], *drawn)], 1))
+            strips.append(np.concatenate([as_bytes((p + 1) / 2) for p in (source[0], own[0], *drawn)], 1))
     means = np.mean(rows, axis=0).round(3).tolist()
     return dict(zip(("identity", "head", "outside"), means, strict=True)), np.concatenate(strips)
-
-
-def _bytes(picture: Tensor) -> np.ndarray:
-    """[3, S, S] signed -> uint8 [S, S, 3]."""
-    return ((picture.permute(1, 2, 0).numpy() + 1) * 127.5).clip(0, 255).astype(np.uint8)
 
 
 if __name__ == "__main__":

@@ -32,6 +32,7 @@ from dva.model.synth import ATTRIBUTES, EXCLUSIVE
 from dva.model.training.judge import Judge
 
 from .held_out import HeldOutClip, crop_track, held_out_clips
+from .report import as_bytes
 
 CHANGED = 0.06
 """A pixel belongs to the region of true change from this difference on, of 1."""
@@ -125,6 +126,7 @@ def _options() -> argparse.Namespace:
 
 
 def strength_of(text: str) -> tuple[str, float]:
+    """NAME=STRENGTH on the command line."""
     name, _, strength = text.partition("=")
     return name, float(strength)
 
@@ -161,13 +163,13 @@ def _measure(
             strip.append(torch.cat([source[0], edited[0].clamp(0, 1), truth[0]], 2))
     means = np.array(numbers, float).mean(0) if numbers else np.full(9, np.nan)
     picture = torch.cat(strip, 1) if strip else torch.zeros(3, 1, 192)
-    return Row(name, strength, len(numbers), *(round(float(m), 3) for m in means)), _bytes(picture)
+    return Row(name, strength, len(numbers), *(round(float(m), 3) for m in means)), as_bytes(picture)
 
 
 def toggles(clips: Iterable[Subject], name: str, sign: int) -> Iterator[tuple[Subject, Tensor, Tensor]]:
     """Clips that the edit fits, each with its truth [T, 3, S, S] and the region of true change [T, 1, S, S]."""
     for e in clips:
-        if e.clip.lacks(name) if sign > 0 else e.clip.has(name):
+        if e.clip.suits(name, sign):
             truth = e.clip.toggled(name, value=sign > 0).float() / 255
             region = ((truth - e.clip.crops.float() / 255).abs().amax(1, keepdim=True) > CHANGED).float()
             if region.mean() >= FEWEST:
@@ -178,11 +180,6 @@ def convinced(sign: int, before: float, after: float) -> bool:
     """Crossed 0.5, or moved by 0.3. Where the judge was wrong beforehand there is nothing to cross."""
     crossed = sign * (before - 0.5) < 0 <= sign * (after - 0.5)
     return crossed or sign * (after - before) >= 0.3
-
-
-def _bytes(picture: Tensor) -> np.ndarray:
-    """[3, H, W] in [0, 1] -> uint8 [H, W, 3]."""
-    return (picture.permute(1, 2, 0).numpy() * 255).astype(np.uint8)
 
 
 def others(name: str) -> Tensor:

@@ -29,6 +29,7 @@ from dva.model.types import FaceTrack
 
 from .held_out import crop_track, held_out_clips
 from .reconstruct import read_clips
+from .report import as_bytes
 
 FIRST_PERSON = 20_000
 """Far from the people whom benchmarks.edits measures and chooses lengths on."""
@@ -59,7 +60,7 @@ def main() -> None:
             row = {"source": code.source.name, "giver": giver.source.name, "taken": name}
             rows.append({**row, **_ways(autoencoder, recogniser, code, giver, picture)})
         shown = [_signed(code), _signed(giver), *pictures.values()]
-        strips.append(np.concatenate([_bytes(picture[0]) for picture in shown], 1))
+        strips.append(np.concatenate([as_bytes((picture[0] + 1) / 2) for picture in shown], 1))
     options.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
     Image.fromarray(np.concatenate(strips)).save(options.sheet)
     for name in MADE:
@@ -108,11 +109,6 @@ def _share(source: Tensor, giver: Tensor, made: Tensor) -> float:
 
 def _signed(code: ClipCode) -> Tensor:
     return code.crops.float() / 127.5 - 1
-
-
-def _bytes(picture: Tensor) -> np.ndarray:
-    """[3, S, S] signed -> uint8 [S, S, 3]."""
-    return ((picture.permute(1, 2, 0).numpy() + 1) * 127.5).clip(0, 255).astype(np.uint8)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image, ImageDraw
-from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 from tqdm import tqdm
 
@@ -23,6 +22,7 @@ from dva.model.editing.attribute import attribute_edit
 
 from .edits import strength_of
 from .held_out import HeldOutClip, crop_track, held_out_clips
+from .report import as_bytes
 
 FIRST_PERSON = 40_000
 """Far from the people of the other benchmarks."""
@@ -54,7 +54,7 @@ def main() -> None:
     edits, side = options.edit or EDITS, autoencoder.pack.spec.resolution
     rows: list[np.ndarray] = []
     everybody = held_out_clips(100 * options.people, 1, side, options.first)
-    suited = (p for p in everybody if sum(not _fits(p, *edit) for edit in edits) <= MISSES)
+    suited = (p for p in everybody if sum(not p.suits(*edit) for edit in edits) <= MISSES)
     for person in tqdm(islice(suited, options.people), total=options.people):
         rows.append(np.concatenate(_edited(autoencoder, person, edits), 1))
         if options.truth:
@@ -87,7 +87,7 @@ def _edited(autoencoder: Autoencoder, person: HeldOutClip, edits: list[tuple[str
         decoded = autoencoder.decode(code.with_edit(attribute_edit(autoencoder.pack, name, strength, 1)))
         mask = F.pad(decoded.mask[0][None, None].float(), (SOFT,) * 4, mode="replicate")
         pictures.append(source + decoded.difference[0] * F.avg_pool2d(mask, 2 * SOFT + 1, stride=1)[0])
-    return [_bytes(picture) for picture in pictures]
+    return [as_bytes(picture) for picture in pictures]
 
 
 def _toggled(person: HeldOutClip, edits: list[tuple[str, float]]) -> list[np.ndarray]:
@@ -95,18 +95,9 @@ def _toggled(person: HeldOutClip, edits: list[tuple[str, float]]) -> list[np.nda
     source = person.crops[0].float() / 255
     pictures = [source]
     for name, strength in edits:
-        fits = _fits(person, name, strength)
+        fits = person.suits(name, strength)
         pictures.append(person.toggled(name, value=strength > 0)[0].float() / 255 if fits else source)
-    return [_bytes(picture) for picture in pictures]
-
-
-def _fits(person: HeldOutClip, name: str, strength: float) -> bool:
-    return person.lacks(name) if strength > 0 else person.has(name)
-
-
-def _bytes(picture: Tensor) -> np.ndarray:
-    """[3, S, S] in [0, 1] -> uint8 [S, S, 3]."""
-    return (picture.clamp(0, 1).permute(1, 2, 0).numpy() * 255).round().astype(np.uint8)
+    return [as_bytes(picture) for picture in pictures]
 
 
 if __name__ == "__main__":

@@ -49,6 +49,10 @@ class HeldOutClip:
         index = ATTRIBUTES.index(attribute)
         return bool(self.identity.vector()[index] > 0) and can_toggle(self.identity, attribute)
 
+    def suits(self, attribute: str, strength: float) -> bool:
+        """Whether the edit would change the person: adds what is lacking, or takes away what is there."""
+        return self.lacks(attribute) if strength > 0 else self.has(attribute)
+
     def toggled(self, attribute: str, *, value: bool) -> Tensor:
         """[T, 3, S, S] uint8: the truth, the same head with the attribute changed."""
         rng = np.random.default_rng(SEED + self.number)

@@ -8,6 +8,9 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from torch import Tensor
+
 Row = dict[str, Any]
 Points = dict[str, list[tuple[float, float]]]
 """Name of a line -> its points."""
@@ -112,3 +115,8 @@ def _text(x: float, y: float, text: str, style: str) -> str:
 
 def _short(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def as_bytes(picture: Tensor) -> np.ndarray:
+    """[3, H, W], shown as far as it lies in [0, 1] -> uint8 [H, W, 3]."""
+    return (picture.clamp(0, 1).permute(1, 2, 0).numpy() * 255).round().astype(np.uint8)

@@ -51,7 +51,7 @@ def toggled(edit: tuple[str, float], people: list[HeldOutClip]) -> Toggled | Non
     name, strength = edit
     found: list[tuple[int, Tensor, Tensor]] = []
     for i, person in enumerate(people):
-        if person.lacks(name) if strength > 0 else person.has(name):
+        if person.suits(name, strength):
             truth = person.toggled(name, value=strength > 0).float() / 255
             region = ((truth - person.crops.float() / 255).abs().amax(1, keepdim=True) > CHANGED).float()
             if region.mean() >= FEWEST:

@@ -66,7 +66,7 @@ LENGTHS = {
     "Long_Hair": 1.4,
 }
 """How long strength 1 is, compared with training's: a balance of making the change and of leaving the rest alone, read
-off `benchmarks.edits --first 10000`, whose people are neither trained on nor measured."""
+off the people of `benchmarks.edits --first 10000`, who are neither trained on nor measured."""
 DEFAULTS = {"solver": "anderson", "steps": 20, "start": START, "guidance": 0.0, "precision": "bfloat16"}
 TRAINED = ("identity", "denoiser", "landmarks", "parser")
 LICENCE = "MIT; trained on faces made by code alone, no photograph of a person was used"

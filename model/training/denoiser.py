@@ -46,7 +46,7 @@ REG = 0.5
 OWN = 0.5
 """Share of pairs whose x_t the network has walked to by itself."""
 MOST_STRIDES = 4
-"""In how many evaluations it gets there at most; a pack's decoding takes 15."""
+"""In how many evaluations it gets there at most; a pack's decoding takes 12."""
 
 APPEARS = torch.tensor([1 if brings(a, value=True) else -1 if brings(a, value=False) else 0 for a in ATTRIBUTES])
 """[A] which way each attribute brings a thing whose look USUAL settles: 1 when set, -1 when taken away, 0 neither."""

@@ -5,18 +5,14 @@ import pytest
 
 pytest.importorskip("numba")
 
+from plain_head import person
+
 from dva.model.errors import UsageError
 from dva.model.synth import ATTRIBUTES, EXCLUSIVE, STYLE, Identity, brings, can_toggle, sample_identity, toggle
 from dva.model.synth.toggling import USUAL
 
 HAIR, BEARD = EXCLUSIVE
 PEOPLE = [sample_identity(np.random.default_rng(seed)) for seed in range(300)]
-
-
-def person(*attributes: str, **style: float) -> Identity:
-    """Somebody with just these attributes, of the plainest style but for the numbers given."""
-    flags = np.array([name in attributes for name in ATTRIBUTES])
-    return Identity(flags, np.array([style.get(name, 0.0) for name in STYLE], np.float32))
 
 
 def on(identity: Identity) -> set[str]:

@@ -8,46 +8,30 @@ import pytest
 
 pytest.importorskip("numba")
 
+from plain_head import PLAIN, SCENE, STILL
 from safetensors.torch import load_file
 
-from dva.model.synth import (
-    ATTRIBUTES,
-    PARSING,
-    STYLE,
-    Identity,
-    Motion,
-    Rendering,
-    Scene,
-    build_head,
-    render,
-    toggle,
-)
+from dva.model.synth import PARSING, Identity, Rendering, build_head, render, toggle
 from dva.model.training import data
 
 SIZE = 64
 SEEDS = range(1, 13)
 BACKGROUND = PARSING.index("background")
-STILL = Motion(yaw=0.1, jaw=0.3)
-SCENE = Scene(background=3, grain=0.0)
-PERSON = Identity(
-    np.array([name in {"Male", "Young", "Brown_Hair", "No_Beard"} for name in ATTRIBUTES]),
-    np.zeros(len(STYLE), np.float32),
-)
 
 
 def drawn(identity: Identity, seed: int) -> Rendering:
-    """In the crop of PERSON, whoever it is."""
-    return render(build_head(identity), STILL, replace(SCENE, held=seed), SIZE, crop_of=build_head(PERSON))
+    """In the crop of PLAIN, whoever it is."""
+    return render(build_head(identity), STILL, replace(SCENE, held=seed), SIZE, crop_of=build_head(PLAIN))
 
 
 @pytest.fixture(scope="module")
 def bare() -> Rendering:
-    return drawn(PERSON, 0)
+    return drawn(PLAIN, 0)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_what_is_held_hides_and_shades_and_brightens_nothing_else(bare: Rendering, seed: int):
-    covered = drawn(PERSON, seed)
+    covered = drawn(PLAIN, seed)
     hidden = covered.parsing != bare.parsing
     assert (covered.parsing[hidden] == BACKGROUND).all()
     assert 0 < hidden.mean() < 0.4
@@ -64,15 +48,15 @@ def test_what_is_held_hides_and_shades_and_brightens_nothing_else(bare: Renderin
 
 def test_some_of_them_reach_the_mouth_and_some_leave_it_free(bare: Rendering):
     lips = np.isin(bare.parsing, [PARSING.index("lips"), PARSING.index("mouth")])
-    left = [int((drawn(PERSON, seed).parsing == bare.parsing)[lips].sum()) for seed in range(1, 41)]
+    left = [int((drawn(PLAIN, seed).parsing == bare.parsing)[lips].sum()) for seed in range(1, 41)]
     assert min(left) < 0.5 * lips.sum()
     assert max(left) == lips.sum()
 
 
 def test_the_same_thing_is_held_before_a_toggled_head(bare: Rendering):
-    beard = toggle(PERSON, "No_Beard", value=False, rng=np.random.default_rng(0))
-    seed = next(s for s in SEEDS if (drawn(PERSON, s).parsing != bare.parsing).mean() > 0.05)
-    before, after = drawn(PERSON, seed), drawn(beard, seed)
+    beard = toggle(PLAIN, "No_Beard", value=False, rng=np.random.default_rng(0))
+    seed = next(s for s in SEEDS if (drawn(PLAIN, s).parsing != bare.parsing).mean() > 0.05)
+    before, after = drawn(PLAIN, seed), drawn(beard, seed)
     held = before.parsing != bare.parsing
     assert np.array_equal(after.parsing[held], before.parsing[held])
     assert np.abs(after.image.astype(int) - before.image)[held].mean() < 2  # a rim of mixed pixels

@@ -7,13 +7,11 @@ import pytest
 
 pytest.importorskip("numba")
 
+from plain_head import PLAIN, SCENE, STILL, person
+
 from dva.model.synth import (
-    ATTRIBUTES,
     PARSING,
-    STYLE,
-    Identity,
     Motion,
-    Scene,
     build_head,
     render,
     render_frame,
@@ -25,18 +23,6 @@ from dva.model.synth import (
 )
 
 SIZE = 64
-STILL = Motion(yaw=0.1, jaw=0.3)
-SCENE = Scene(background=3, grain=0.0)
-
-
-def person(*attributes: str) -> Identity:
-    flags = np.array([name in attributes for name in ATTRIBUTES])
-    style = np.zeros(len(STYLE), np.float32)
-    style[STYLE.index("lens_tint")] = -1
-    return Identity(flags, style)
-
-
-PLAIN = person("Male", "Young", "Brown_Hair", "No_Beard")
 PLAIN_HEAD = build_head(PLAIN)
 
 
