@@ -28,7 +28,7 @@ from dva.model.autoencoder import Autoencoder
 from dva.model.code import ClipCode
 from dva.model.editing.attribute import attribute_edit
 from dva.model.packs.pack import Pack
-from dva.model.synth import ATTRIBUTES, EXCLUSIVE
+from dva.model.synth import ATTRIBUTES, entailed
 from dva.model.training.judge import Judge
 
 from .held_out import HeldOutClip, crop_track, held_out_clips
@@ -183,8 +183,8 @@ def convinced(sign: int, before: float, after: float) -> bool:
 
 
 def others(name: str) -> Tensor:
-    """Attributes that a toggle of this one does not move by its meaning."""
-    tied = {name}.union(*(group for group in EXCLUSIVE if name in group))
+    """[A] true for attributes that a toggle of this one neither changes nor hides by its meaning."""
+    tied = entailed(name) | {name}
     return torch.tensor([a not in tied for a in ATTRIBUTES])
 
 

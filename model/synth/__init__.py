@@ -14,7 +14,7 @@ from .motion import Motion, sample_motion, talking
 from .parsing import PARSING
 from .render import Rendering, render, render_frame
 from .scene import Scene, sample_scene
-from .toggling import brings, can_toggle, toggle
+from .toggling import brings, can_toggle, entailed, toggle
 
 __all__ = [
     "ATTRIBUTES",
@@ -29,6 +29,7 @@ __all__ = [
     "brings",
     "build_head",
     "can_toggle",
+    "entailed",
     "render",
     "render_frame",
     "sample_identity",

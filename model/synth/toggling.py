@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .identity import ATTRIBUTES, HAIR_COLOURS, STYLE, Identity
+from .identity import ATTRIBUTES, EXCLUSIVE, HAIR_COLOURS, STYLE, Identity
 
 UNDER_HAIR = {"Black_Hair": -1.0, "Brown_Hair": -0.5, "": 0.0, "Blond_Hair": 0.5, "Gray_Hair": 1.0}
 """Where each colour (red has no name) lies on the style number that colours the brows and beard of a bald head."""
@@ -49,6 +49,14 @@ def can_toggle(identity: Identity, attribute: str) -> bool:
     if attribute == "Bangs":
         return on or not identity.has("Receding_Hairline")
     return True
+
+
+def entailed(attribute: str) -> frozenset[str]:
+    """The other attributes that setting this one changes or hides by its meaning: a bald head has no fringe, a hat
+    covers one."""
+    tied = frozenset[str]().union(*(group for group in EXCLUSIVE if attribute in group))
+    hidden = {"Bald": NEEDS_HAIR, "Wearing_Hat": UNDER_A_HAT}.get(attribute, frozenset[str]())
+    return (tied | hidden) - {attribute}
 
 
 def brings(attribute: str, value: bool) -> bool:  # noqa: FBT001

@@ -8,7 +8,17 @@ pytest.importorskip("numba")
 from plain_head import person
 
 from dva.model.errors import UsageError
-from dva.model.synth import ATTRIBUTES, EXCLUSIVE, STYLE, Identity, brings, can_toggle, sample_identity, toggle
+from dva.model.synth import (
+    ATTRIBUTES,
+    EXCLUSIVE,
+    STYLE,
+    Identity,
+    brings,
+    can_toggle,
+    entailed,
+    sample_identity,
+    toggle,
+)
 from dva.model.synth.toggling import USUAL
 
 HAIR, BEARD = EXCLUSIVE
@@ -43,6 +53,20 @@ def test_skin_is_independent_of_hair_and_sex():
     tone = vectors[:, len(ATTRIBUTES) + STYLE.index("skin_tone")]
     for name in (*HAIR, "Male", "Young"):
         assert abs(np.corrcoef(tone, vectors[:, ATTRIBUTES.index(name)])[0, 1]) < 0.2, name
+
+
+@pytest.mark.parametrize("attribute", ATTRIBUTES)
+def test_setting_an_attribute_moves_only_what_it_entails(attribute):
+    moved: set[str] = set()
+    for identity in PEOPLE:
+        if not identity.has(attribute) and can_toggle(identity, attribute):
+            moved |= on(toggle(identity, attribute, True, np.random.default_rng(0))) ^ on(identity)
+    assert moved - {attribute} <= entailed(attribute)
+
+
+def test_going_bald_entails_the_hair_and_glasses_entail_nothing():
+    assert entailed("Bald") == {*HAIR, "Bangs", "Wavy_Hair", "Receding_Hairline", "Long_Hair"} - {"Bald"}
+    assert not entailed("Eyeglasses")
 
 
 @pytest.mark.parametrize("attribute", ATTRIBUTES)
