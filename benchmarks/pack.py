@@ -64,6 +64,7 @@ def _options() -> argparse.Namespace:
 
 def _worth(pack: Pack, judge: Judge, faces: Faces, options: argparse.Namespace) -> dict[str, Any]:
     autoencoder = Autoencoder(pack, torch.device("cpu"))
+    seen = encoders.measured(pack, faces, FACES)
     people = held_out_clips(options.people, options.frames, pack.spec.resolution, 0)
     clips = [edits.Subject(clip, autoencoder, judge) for clip in tqdm(people, total=options.people, desc="render")]
     rows, sheet = edits.measured(autoencoder, judge, clips, edits.every_edit(pack), options.clips)
@@ -73,7 +74,7 @@ def _worth(pack: Pack, judge: Judge, faces: Faces, options: argparse.Namespace) 
     return {
         "passed": passed,
         "edits": [asdict(row) for row in rows],
-        "encoders": encoders.measured(pack, faces, FACES),
+        "encoders": seen,
     }
 
 

@@ -17,7 +17,16 @@ from dva.model.synth.toggling import USUAL
 from dva.model.training.attributes import Directions, fit_directions, person_means
 from dva.model.training.augment import occlude, photometric, shift, shift_points
 from dva.model.training.data import Faces, load_faces, render_shard
-from dva.model.training.denoiser import HARD, Conditions, as_usual, denoiser_loss, pair_weights
+from dva.model.training.denoiser import (
+    HARD,
+    SPILLED,
+    Batch,
+    Conditions,
+    as_usual,
+    denoiser_loss,
+    pair_weights,
+    paired_losses,
+)
 from dva.model.training.identity import margin_softmax
 from dva.model.training.way import START, walked_change, way_gone
 
@@ -160,8 +169,23 @@ def test_the_paper_loss_sees_one_picture_under_two_noises(faces: Faces):
     assert not torch.equal(x[:2], x[2:4])
     assert losses["reg"] == pytest.approx(0.0, abs=1e-4)  # it implies the same picture for both draws
     assert losses["simple"] > 0.05  # and it is wrong about it
-    expected = losses["simple"] + 0.5 * losses["reg"] + losses["paired"]
+    expected = losses["simple"] + 0.5 * losses["reg"] + losses["paired"] + SPILLED * losses["spilled"]
     assert float(losses["total"]) == pytest.approx(float(expected), rel=1e-6)
+
+
+def test_what_was_made_where_nothing_is_wanted_counts_by_its_own_area():
+    """Twins differ in a quarter; x_t shows a smudge in another eighth: each area has its own mean error."""
+    source = torch.zeros(2, 3, 8, 8)
+    target, seen, error = source.clone(), source.clone(), source.clone()
+    target[:, :, :4, :4] = 0.5
+    seen[:, :, :4, :4] = 0.2  # on its way
+    seen[1, :, 6:, 4:] = -0.3  # beside it
+    error[:, :, :4, :4] = 0.6
+    error[1, :, 6:, 4:] = 0.4
+    nothing = torch.zeros(2, 1)
+    paired, spilled = paired_losses(error, Batch(source, target, nothing, nothing, nothing, nothing), seen)
+    assert float(spilled) == pytest.approx(0.4 / 2)
+    assert float(paired) == pytest.approx(float(error.mean()) + 1.5 * 0.6)
 
 
 def test_a_decoder_that_knows_the_target_goes_the_stated_part_of_the_way():
