@@ -41,7 +41,8 @@ HARD = {
     **dict.fromkeys(("Big_Nose", "Bags_Under_Eyes", "Big_Lips"), 2.0),
     **dict.fromkeys(("Mustache", "Male", "Bushy_Eyebrows", "Rosy_Cheeks", "Wearing_Hat"), 1.5),
 }
-"""Attributes whose pairs are drawn so many times as often: thin things, and colours between two others."""
+"""How many times as often pairs of some attributes are drawn: thin things, colours between two others, and what z_id
+hardly tells."""
 REG = 0.5
 """Weight of L_reg (benchmarks.ablation: what becomes of identity without it)."""
 SPILLED = 0.5
