@@ -10,7 +10,7 @@ from torch import Tensor
 from dva.model.autoencoder import Autoencoder
 from dva.model.editing.attribute import attribute_edit, edited_identity
 from dva.model.predictor import within_range
-from dva.model.samplers import PATHS, Solver
+from dva.model.samplers import PATHS, PredictEps, Solver
 
 
 @dataclass(frozen=True)
@@ -54,25 +54,34 @@ class Walk:
     @torch.no_grad()
     def up(self, frames: Frames) -> Tensor:
         """The noise maps [N, 3 * states, S, S] in half precision, as a code stores them."""
+        parts = [self._path.encode(part.x0, self._levels, self._own(part)).half() for _, part in self._chunks(frames)]
+        return torch.cat(parts)
+
+    @torch.no_grad()
+    def down(self, noise: Tensor, frames: Frames) -> Tensor:
+        """x0 [N, 3, S, S] signed, residual not applied."""
         parts = [
-            self._path.encode(part.x0, self._levels, self._autoencoder.predictor(part.z_id, part.z_lnd)).half()
-            for _, part in self._chunks(frames)
+            self._path.decode(noise[rows].float(), self._levels, self._own(part)) for rows, part in self._chunks(frames)
         ]
         return torch.cat(parts)
 
     @torch.no_grad()
-    def down(self, noise: Tensor, frames: Frames, edit: tuple[str, float] | None = None) -> Tensor:
-        """x0 [N, 3, S, S] signed, residual not applied."""
+    def edited(self, noise: Tensor, residual: Tensor, frames: Frames, edit: tuple[str, float]) -> Tensor:
+        """x0 [N, 3, S, S] signed with an edit (name, strength), the residual [N, 3, S, S] applied."""
         pack, parts = self._autoencoder.pack, []
         for rows, part in self._chunks(frames):
-            z_id = part.z_id
-            if edit:
-                step = attribute_edit(pack, *edit, 1).step.expand(len(part), -1) * edit[1]
-                z_id = edited_identity(z_id, step, pack.id_mean, pack.id_std)
+            step = attribute_edit(pack, *edit, 1).step.expand(len(part), -1) * edit[1]
+            z_id = edited_identity(part.z_id, step, pack.id_mean, pack.id_std)
             predict = self._autoencoder.predictor(z_id, part.z_lnd)
-            predict = within_range(predict, self._alpha_bar) if edit else predict
-            parts.append(self._path.decode(noise[rows].float(), self._levels, predict))
+            if self._path.edit:
+                parts.append(self._path.edit(part.x0, self._levels, self._own(part), predict))
+            else:
+                bounded = within_range(predict, self._alpha_bar)
+                parts.append(self._path.decode(noise[rows].float(), self._levels, bounded) + residual[rows])
         return torch.cat(parts)
+
+    def _own(self, part: Frames) -> PredictEps:
+        return self._autoencoder.predictor(part.z_id, part.z_lnd)
 
     def _chunks(self, frames: Frames) -> Iterator[tuple[Tensor, Frames]]:
         for rows in torch.arange(len(frames)).split(self._autoencoder.chunk):

@@ -130,7 +130,8 @@ def _measure(walk: Walk, evaluations: Evaluations, material: Material) -> tuple[
     upwards = evaluations.taken() / len(maps)
     again = walk.down(maps, material.real)
     downwards = evaluations.taken() / len(maps)
-    change = walk.down(maps, material.real, STEADY) - again
+    residual = material.real.x0 - again
+    change = walk.edited(maps, residual, material.real, STEADY) - material.real.x0
     flicker = (change[1:] - change[:-1]).abs()[material.together].mean() / change.abs().mean()
     edits, heads, pictures = judged(walk, material.judge, material.people, material.toggles)
     row = {

@@ -76,7 +76,7 @@ def judged(walk: Walk, judge: Judge, people: Frames, every: list[Toggled]) -> tu
     before = torch.sigmoid(judge(people.x0))
     for case in every:
         (name, strength), rows = case.edit, case.rows
-        decoded = walk.down(maps[rows], people[rows], case.edit) + residual[rows]
+        decoded = walk.edited(maps[rows], residual[rows], people[rows], case.edit)
         edited, source = ((decoded + 1) / 2).clamp(0, 1), sources[rows]
         after, index = torch.sigmoid(judge(edited * 2 - 1)), ATTRIBUTES.index(name)
         moved = zip(before[rows, index].tolist(), after[:, index].tolist(), strict=True)

@@ -150,7 +150,7 @@ class Autoencoder:
         twins = Twins.among(edited, code.crops, code.parsing, code.noise, code.residual, code.z_lnd, *strengths)
         for done, rows in self._chunks(twins.firsts, begin):
             look = partial(_tell, on_progress, Progress("decode", done, len(twins.firsts)))
-            x0 = self._decode_rows(code, rows, look) + self._moved(code.residual[rows])
+            x0 = self._decode_rows(code, rows, look, with_residual=True)
             crops = code.crops[rows].float() / 255
             difference = ((x0.cpu() + 1) / 2).clamp(0, 1) - crops
             members, source = twins.of(done, len(rows))
@@ -193,19 +193,35 @@ class Autoencoder:
         z_face = self.networks.face_code(z_id.to(self.device), z_lnd.to(self.device))
         return predictor(self._unet, z_face, self._alpha_bar)
 
-    def _decode_rows(self, code: ClipCode, rows: np.ndarray, look: Look = lambda _: None) -> Tensor:
+    def _decode_rows(
+        self, code: ClipCode, rows: np.ndarray, look: Look = lambda _: None, *, with_residual: bool = False
+    ) -> Tensor:
         """[n, 3, S, S] signed: the crops that noise, motion and the edited identity decode to."""
         path = PATHS[solver_named(code.solver)]
         levels = path.levels(self.pack.spec.schedule, code.steps, code.start)
-        predict = self.predictor(code.z_id.expand(len(rows), -1), code.z_lnd[rows])
-        if code.edits:
-            step = total_step(code.edits, rows)
-            z_id = edited_identity(code.z_id, step, self.pack.id_mean, self.pack.id_std)
-            edited = self.predictor(z_id, code.z_lnd[rows])
-            predict = guided(edited, predict, code.guidance) if code.guidance else edited
-            predict = within_range(predict, self._alpha_bar)
+        own = self.predictor(code.z_id.expand(len(rows), -1), code.z_lnd[rows])
+
+        def walked(predict: PredictEps) -> Tensor:
+            x0 = path.decode(self._moved(code.noise[rows]), levels, self._watched(predict, look))
+            return x0 + self._moved(code.residual[rows]) if with_residual else x0
+
         with kept_heap():
-            return path.decode(self._moved(code.noise[rows]), levels, self._watched(predict, look))
+            if not code.edits:
+                return walked(own)
+            edited = self._edited(code, rows, own)
+            if not path.edit:
+                return walked(within_range(edited, self._alpha_bar))
+            untouched = with_residual and not code.exchanged
+            source = self._signed(code.crops[rows]) if untouched else walked(own)
+            unseen = self._watched(own, lambda _: look(None))  # a preview shows the edit
+            return path.edit(source, levels, unseen, self._watched(edited, look))
+
+    def _edited(self, code: ClipCode, rows: np.ndarray, own: PredictEps) -> PredictEps:
+        """The noise that the network sees with the edited identity, beyond it where the code says so."""
+        step = total_step(code.edits, rows)
+        z_id = edited_identity(code.z_id, step, self.pack.id_mean, self.pack.id_std)
+        edited = self.predictor(z_id, code.z_lnd[rows])
+        return guided(edited, own, code.guidance) if code.guidance else edited
 
     def _region(self, code: ClipCode, rows: np.ndarray, x0: Tensor) -> Tensor:
         """[n, S, S] bool: what may change, in the source's crops and, where shapes change, in the edited ones too."""

@@ -17,6 +17,7 @@ from .dpm import dpm_2m_decode, dpm_2m_encode
 from .fixed_point import fixed_point_encode
 from .path import Path, PredictEps, guided
 from .published import published_decode, published_encode
+from .shared_noise import shared_noise_edit
 from .two_step import two_step_levels
 
 __all__ = [
@@ -38,11 +39,12 @@ __all__ = [
     "o_belm_encode",
     "published_decode",
     "published_encode",
+    "shared_noise_edit",
     "solver_named",
     "x0_from_eps",
 ]
 
-Solver = Literal["ddim", "fixed_point", "published", "anderson", "o_belm", "bdia", "dpm_2m"]
+Solver = Literal["ddim", "fixed_point", "published", "anderson", "o_belm", "bdia", "dpm_2m", "shared_noise"]
 
 
 def _published_levels(schedule: NoiseSchedule, steps: int, start: int) -> list[Level]:
@@ -58,6 +60,7 @@ PATHS: dict[Solver, Path] = {
     "o_belm": Path(two_step_levels, o_belm_encode, o_belm_decode, states=2),
     "bdia": Path(two_step_levels, bdia_encode, bdia_decode, states=2),
     "dpm_2m": Path(NoiseSchedule.levels, dpm_2m_encode, dpm_2m_decode),
+    "shared_noise": Path(NoiseSchedule.bent_levels, anderson_encode, ddim_decode, edit=shared_noise_edit),
 }
 
 

@@ -13,6 +13,10 @@ PredictEps = Callable[[Tensor, int], Tensor]
 Way = Callable[[Tensor, Sequence[Level], PredictEps], Tensor]
 """(where it begins [B, ., H, W], rising levels, the noise that the network sees) -> where it ends."""
 
+Edit = Callable[[Tensor, Sequence[Level], PredictEps, PredictEps], Tensor]
+"""(a clean picture [B, 3, S, S] signed, rising levels, the noise seen with its own z_face, and with the edited one)
+-> the edited picture."""
+
 
 @dataclass(frozen=True)
 class Path:
@@ -29,6 +33,8 @@ class Path:
     """The noise map -> x0 [B, 3, S, S]."""
     states: int = 1
     """Pictures side by side in the noise map: a two-step method begins its way down with the last two."""
+    edit: Edit | None = None
+    """How it edits a picture; None for the paper's way, the noise map's way down with the edited z_face."""
 
 
 def guided(edited: PredictEps, original: PredictEps, weight: float) -> PredictEps:

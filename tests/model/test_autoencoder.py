@@ -12,7 +12,7 @@ from dva.model.code import ClipCode, SourceFacts
 from dva.model.editing.attribute import attribute_edit, edited_identity
 from dva.model.errors import ModelFilesError, UsageError
 from dva.model.packs.pack import Pack
-from dva.model.samplers import PATHS, Solver
+from dva.model.samplers import PATHS, Solver, shared_noise_edit
 from dva.model.types import FRAME_STATUS, FaceTrack, Region
 
 FRAMES = 5
@@ -137,6 +137,44 @@ def test_guidance_goes_beyond_the_edit_at_every_step(autoencoder: Autoencoder, p
     assert clean.alpha_bar == 1
     torch.testing.assert_close(autoencoder.reconstruct(edited.with_guidance(0.5))[:1], x0, rtol=1e-4, atol=1e-4)
     assert not torch.equal(autoencoder.reconstruct(edited)[:1], x0)
+
+
+def shared(code: ClipCode, autoencoder: Autoencoder) -> ClipCode:
+    return autoencoder.encode(code.crops, code.track, code.source, 4, "shared_noise")
+
+
+def test_an_edit_through_shared_noise_leaves_x_t_alone(autoencoder: Autoencoder, pack: Pack, code: ClipCode):
+    """Source and edit are looked at side by side from the crops: what the noise map holds is never asked for."""
+    edited = shared(code, autoencoder).with_edit(attribute_edit(pack, "Eyeglasses", 6.0, FRAMES))
+    other = replace(edited, noise=torch.ones_like(edited.noise), residual=torch.ones_like(edited.residual))
+    decoded = autoencoder.decode(edited)
+    assert decoded.difference.abs().max() > 0.005  # of a network with drawn weights
+    assert torch.equal(autoencoder.decode(other).difference, decoded.difference)
+
+
+def test_frames_that_are_alike_change_alike_through_shared_noise(autoencoder: Autoencoder, pack: Pack, code: ClipCode):
+    """However their noise maps differ: that is where an edit's flicker would come from."""
+    still = replace(shared(code, autoencoder), crops=code.crops[:1].expand_as(code.crops).contiguous())
+    still = replace(still, z_lnd=still.z_lnd[:1].expand_as(still.z_lnd).contiguous())
+    difference = autoencoder.decode(still.with_edit(attribute_edit(pack, "Eyeglasses", 6.0, FRAMES))).difference
+    for frame in np.flatnonzero(code.track.usable()):
+        torch.testing.assert_close(difference[frame], difference[0], rtol=0, atol=1e-5)
+
+
+def test_an_exchanged_clip_is_edited_from_what_it_decodes_to(autoencoder: Autoencoder, pack: Pack, code: ClipCode):
+    own = shared(code, autoencoder)
+    mixed = replace(own, z_id=own.z_id.flip(0), exchanged=("identity",))
+    edited = mixed.with_edit(attribute_edit(pack, "Eyeglasses", 6.0, FRAMES))
+    usable, levels = code.track.usable(), PATHS["shared_noise"].levels(pack.spec.schedule, 4, own.start)
+    base = autoencoder.reconstruct(mixed) + mixed.residual.float()
+    z_id = edited_identity(mixed.z_id, 6.0 * edited.edits[0].step[None], pack.id_mean, pack.id_std)
+    with torch.no_grad():
+        own_eps, edited_eps = (
+            autoencoder.predictor(z.expand(FRAMES, -1), mixed.z_lnd) for z in (mixed.z_id[None], z_id)
+        )
+        by_hand = ((shared_noise_edit(base, levels, own_eps, edited_eps) + 1) / 2).clamp(0, 1)
+    made = autoencoder.decode(edited).difference + code.crops.float() / 255
+    torch.testing.assert_close(made[usable], by_hand[usable], rtol=0, atol=1e-4)
 
 
 @pytest.mark.parametrize("guidance", [-0.1, 4.1, float("nan")])

@@ -1,4 +1,5 @@
 from functools import partial
+from itertools import pairwise
 
 import pytest
 import torch
@@ -18,6 +19,7 @@ from dva.model.samplers import (
     o_belm_decode,
     published_decode,
     published_encode,
+    shared_noise_edit,
     x0_from_eps,
 )
 from dva.model.samplers.anderson import TOLERANCE
@@ -203,3 +205,50 @@ def test_guidance_extrapolates_and_changes_nothing_where_the_edit_changes_nothin
     assert torch.equal(guided(gaussian_eps, gaussian_eps, 3.0)(x0, 500), gaussian_eps(x0, 500))
     there = guided(lambda x, t: 3 * x, lambda x, t: 1 * x, 0.5)(x0, 500)
     torch.testing.assert_close(there, 4 * x0)
+
+
+def implying(target: Tensor, pull: float = 1.0):
+    """The noise that a network sees which believes in a picture: it implies one that lies by pull nearer to it."""
+    alpha_bar = NoiseSchedule().alpha_bar()
+
+    def predict(x: Tensor, t: int) -> Tensor:
+        a = float(alpha_bar[t])
+        x0 = (1 - pull) * x / a**0.5 + pull * target
+        return (x - a**0.5 * x0) / (1 - a) ** 0.5
+
+    return predict
+
+
+def test_an_edit_that_asks_for_nothing_leaves_the_picture_as_it_is(x0: Tensor):
+    assert torch.equal(shared_noise_edit(x0, LEVELS, curved_eps, curved_eps), x0)
+
+
+def test_the_change_is_what_the_edit_implies_beside_the_pictures_own(x0: Tensor):
+    """What a network gets wrong of the picture itself, here all of it, does not come in."""
+    wrong, wanted = torch.full_like(x0, 0.9), torch.full_like(x0, 0.9)
+    wanted[:, :, 2:5] -= 0.4
+    made = shared_noise_edit(x0, LEVELS, implying(wrong), implying(wanted)) - x0
+    torch.testing.assert_close(made, wanted - wrong)
+
+
+def test_no_implied_picture_is_brighter_than_white(x0: Tensor):
+    """From one of 0.9 to one of 3 there is room for a tenth."""
+    made = shared_noise_edit(x0, LEVELS, implying(x0 * 0 + 0.9), implying(x0 * 0 + 3)) - x0
+    torch.testing.assert_close(made, torch.full_like(x0, 0.1))
+
+
+def test_the_change_grows_as_ddim_would_walk_it(x0: Tensor):
+    """Two networks that go half of the way to their pictures: what lies between them walks by ddim_step, noise and all.
+
+    From low noise and in dull colours, so that nothing implied leaves the range.
+    """
+    x0, target = 0.3 * x0, 0.3 * x0.roll(2, -1)
+    levels = NoiseSchedule().levels(100, 60)
+    made = torch.zeros_like(x0)
+    for here, there in pairwise([*levels[:0:-2], levels[0]]):
+        x = here.alpha_bar**0.5 * made
+        eps = implying(target - x0, 0.5)(x, here.t)
+        made = ddim_step(x, eps, here.alpha_bar, there.alpha_bar) / there.alpha_bar**0.5
+    assert made.abs().max() > 0.05
+    found = shared_noise_edit(x0, levels, implying(x0, 0.5), implying(target, 0.5)) - x0
+    torch.testing.assert_close(found, made)
