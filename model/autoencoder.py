@@ -199,27 +199,29 @@ class Autoencoder:
         """[n, 3, S, S] signed: the crops that noise, motion and the edited identity decode to."""
         path = PATHS[solver_named(code.solver)]
         levels = path.levels(self.pack.spec.schedule, code.steps, code.start)
-        own = self.predictor(code.z_id.expand(len(rows), -1), code.z_lnd[rows])
+        pictured = code.pictured_id() if path.edit else None
+        own = self.predictor((code.z_id if pictured is None else pictured).expand(len(rows), -1), code.z_lnd[rows])
 
         def walked(predict: PredictEps) -> Tensor:
             x0 = path.decode(self._moved(code.noise[rows]), levels, self._watched(predict, look))
             return x0 + self._moved(code.residual[rows]) if with_residual else x0
 
         with kept_heap():
-            if not code.edits:
+            if not code.edits and (pictured is None or not code.exchanged):
                 return walked(own)
             edited = self._edited(code, rows, own)
             if not path.edit:
                 return walked(within_range(edited, self._alpha_bar))
-            untouched = with_residual and not code.exchanged
-            source = self._signed(code.crops[rows]) if untouched else walked(own)
+            from_crops = with_residual and pictured is not None
+            source = self._signed(code.crops[rows]) if from_crops else walked(own)
             unseen = self._watched(own, lambda _: look(None))  # a preview shows the edit
             return path.edit(source, levels, unseen, self._watched(edited, look))
 
     def _edited(self, code: ClipCode, rows: np.ndarray, own: PredictEps) -> PredictEps:
         """The noise that the network sees with the edited identity, beyond it where the code says so."""
-        step = total_step(code.edits, rows)
-        z_id = edited_identity(code.z_id, step, self.pack.id_mean, self.pack.id_std)
+        z_id = code.z_id.expand(len(rows), -1)
+        if code.edits:
+            z_id = edited_identity(z_id, total_step(code.edits, rows), self.pack.id_mean, self.pack.id_std)
         edited = self.predictor(z_id, code.z_lnd[rows])
         return guided(edited, own, code.guidance) if code.guidance else edited
 

@@ -77,6 +77,8 @@ class ClipCode:
     edits: tuple[IdentityEdit, ...] = ()
     exchanged: tuple[Feature, ...] = ()
     """Features that are no longer the source's own (editing/exchange.py), each named once."""
+    own_id: Tensor | None = None
+    """[D] the source's z_id, once another identity took its place; the first files do not keep it."""
 
     def __len__(self) -> int:
         return len(self.crops)
@@ -103,6 +105,12 @@ class ClipCode:
                 f"this clip code was made by pack {self.pack_name} ({self.pack_hash[:12]}), not by "
                 f"{pack.spec.name} ({pack.hash[:12]}); load that pack or encode the clip again"
             )
+
+    def pictured_id(self) -> Tensor | None:
+        """[D] the identity that the crops show with the code's own motion; None once motion or noise was exchanged."""
+        if not self.exchanged:
+            return self.z_id
+        return self.own_id if self.exchanged == ("identity",) else None
 
     def edited_frames(self) -> np.ndarray:
         """[T] bool: a usable frame on which the sum of the edits is not zero, or any once a feature was exchanged."""
@@ -170,6 +178,8 @@ def load_code(path: Path, *, finished: bool = True) -> ClipCode:
 def tensors_of(code: ClipCode) -> dict[str, Tensor]:
     """What a code's file holds, by name."""
     tensors: dict[str, Tensor] = {name: getattr(code, name) for name in _TENSORS}
+    if code.own_id is not None:
+        tensors["own_id"] = code.own_id
     tensors |= track_tensors(code.track)
     for i, edit in enumerate(code.edits):
         tensors[f"edits.{i}.step"] = edit.step
@@ -232,6 +242,7 @@ def _assemble(facts: dict[str, Any], tensors: dict[str, Tensor]) -> ClipCode:
         track=track,
         edits=edits,
         exchanged=tuple(facts.get("exchanged", ())),  # the first files do not know the word
+        own_id=tensors.get("own_id"),
         **{name: tensors[name] for name in _TENSORS},
     )
 

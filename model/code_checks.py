@@ -76,6 +76,8 @@ def check_shapes(tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> Non
         "status": (torch.uint8, (frames,)),
         "confidence": (torch.float32, (frames,)),
     }
+    if "own_id" in tensors and "identity" in facts.get("exchanged", ()):
+        wanted["own_id"] = (torch.float32, (depth,))
     for i in range(len(facts["edits"])):
         wanted[f"edits.{i}.step"] = (torch.float32, (depth,))
         wanted[f"edits.{i}.strength"] = (torch.float32, (frames,))

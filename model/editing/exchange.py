@@ -25,11 +25,13 @@ from ..schedule import TRAIN_STEPS
 def with_identity(code: ClipCode, other: ClipCode) -> ClipCode:
     """The same clip with the person of another, whose length does not matter.
 
-    The residual stays: it is what the network cannot tell of the source's pictures, whoever is in them. Raises
-    ModelFilesError where two packs made the codes.
+    The residual stays: it is what the network cannot tell of the source's pictures, whoever is in them. So does the
+    source's identity: a solver that edits beside the source goes from it to the other. Raises ModelFilesError where two
+    packs made the codes.
     """
     _check_pack(code, other)
-    return replace(code, z_id=other.z_id, exchanged=_named(code, "identity"))
+    own = code.z_id if code.own_id is None else code.own_id
+    return replace(code, z_id=other.z_id, own_id=own, exchanged=_named(code, "identity"))
 
 
 def with_motion(code: ClipCode, other: ClipCode) -> ClipCode:

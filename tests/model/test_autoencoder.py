@@ -163,7 +163,7 @@ def test_frames_that_are_alike_change_alike_through_shared_noise(autoencoder: Au
 
 def test_an_exchanged_clip_is_edited_from_what_it_decodes_to(autoencoder: Autoencoder, pack: Pack, code: ClipCode):
     own = shared(code, autoencoder)
-    mixed = replace(own, z_id=own.z_id.flip(0), exchanged=("identity",))
+    mixed = replace(own, z_lnd=own.z_lnd.flip(1), exchanged=("motion",))
     edited = mixed.with_edit(attribute_edit(pack, "Eyeglasses", 6.0, FRAMES))
     usable, levels = code.track.usable(), PATHS["shared_noise"].levels(pack.spec.schedule, 4, own.start)
     base = autoencoder.reconstruct(mixed) + mixed.residual.float()

@@ -12,6 +12,7 @@ from dva.model.code import ClipCode, SourceFacts, load_code, save_code
 from dva.model.editing.attribute import attribute_edit
 from dva.model.editing.exchange import with_gaussian_noise, with_identity, with_motion, with_noise
 from dva.model.errors import InputError, ModelFilesError, UsageError
+from dva.model.samplers import PATHS, shared_noise_edit
 from dva.model.schedule import TRAIN_STEPS
 from dva.model.types import FRAME_STATUS, FaceTrack
 
@@ -89,6 +90,30 @@ def test_an_edit_acts_on_the_identity_that_was_taken(autoencoder: Autoencoder, a
     torch.testing.assert_close(autoencoder.reconstruct(mixed), autoencoder.reconstruct(by_hand))
     assert a.with_edit(edit).regions() == ("face",)
     assert mixed.regions() == ("head",)
+
+
+def test_an_identity_is_taken_beside_the_sources_own(autoencoder: Autoencoder, a: ClipCode, b: ClipCode):
+    """Where a solver edits so, the crops are the source, and the change is what the two identities differ in."""
+    shared = replace(a, solver="shared_noise")
+    mixed = with_identity(with_identity(shared, b), b)
+    levels = PATHS["shared_noise"].levels(autoencoder.pack.spec.schedule, a.steps, a.start)
+    with torch.no_grad():
+        own, other = (autoencoder.predictor(z.expand(len(a), -1), a.z_lnd) for z in (a.z_id, b.z_id))
+        by_hand = shared_noise_edit(a.crops.float() / 127.5 - 1, levels, own, other)
+    usable = a.track.usable()
+    made = autoencoder.decode(mixed).difference + a.crops.float() / 255
+    torch.testing.assert_close(made[usable], ((by_hand + 1) / 2).clamp(0, 1)[usable], rtol=0, atol=1e-4)
+    assert autoencoder.decode(with_identity(shared, a)).difference.abs().max() < 1e-6
+
+
+def test_the_sources_own_identity_is_kept_in_the_file(a: ClipCode, b: ClipCode, tmp_path: Path):
+    save_code(with_identity(a, b), tmp_path / "mixed.dva")
+    found = load_code(tmp_path / "mixed.dva")
+    assert found.own_id is not None
+    assert torch.equal(found.own_id, a.z_id)
+    assert torch.equal(found.z_id, b.z_id)
+    save_code(replace(with_identity(a, b), own_id=None), tmp_path / "first.dva")  # as the first files were written
+    assert load_code(tmp_path / "first.dva").own_id is None
 
 
 def test_gaussian_noise_is_one_normal_draw_for_the_whole_clip(a: ClipCode):
