@@ -11,7 +11,7 @@ from .sockets import CATEGORY, CODE_INPUT, MODEL_INPUT, Inputs
 
 GUIDANCE_TIP = (
     f"How much further decoding goes beyond the edit, 0 to {MAX_GUIDANCE:g}: faint edits get stronger and soon "
-    "burn out, and every frame takes twice the time."
+    "burn out, and every frame takes longer."
 )
 
 
