@@ -35,7 +35,7 @@ class Haircut:
         if self.bald:
             return 0.01
         full = (0.115 + 0.055 * self.style.hair_volume) * (1 - 0.25 * self.male)
-        full += 0.08 * self.wavy + 0.02 * self.long
+        full += 0.10 * self.wavy + 0.02 * self.long
         return min(full, 0.05) if self.hat else full
 
 
@@ -85,7 +85,7 @@ def hair_thickness(cut: Haircut, points: FloatArray, inside: FloatArray) -> Floa
     thick = cut.volume * rising * (sides + (1.25 - sides) * top)
     lift = step(0.1, 0.8, points[:, 2]) * step(0.45, 0.85, y) * (1 - cut.bald) * (1 - cut.hat)
     thick = thick + 0.07 * (1 + s.hair_lift) * lift * rising * (0 if cut.bangs else 1)
-    wave = 0.22 + 0.42 * cut.wavy
+    wave = 0.16 + 0.62 * cut.wavy
     thick = thick * (1 + wave * ripple(points, 6 + 4 * cut.wavy + s.curl, cut.phase) + 0.16 * _strands(cut, points))
     if not (cut.bangs or cut.bald or cut.hat):
         parting = np.exp(-(((points[:, 0] - 0.32 * s.hair_part) / 0.05) ** 2)) * step(0.1, 0.6, y)
@@ -110,7 +110,7 @@ def flow(cut: Haircut, points: FloatArray) -> tuple[FloatArray, FloatArray]:
     x, y, z = points.T
     across = np.arctan2(x - 0.12 * s.hair_part * step(0.2, 0.9, y), z + 0.12) * 1.2 + 0.25 * s.hair_sweep * y
     if cut.wavy:
-        across = across + 0.10 * np.sin(y * 9 + AZIMUTH * 3)
+        across = across + 0.16 * np.sin(y * 9 + AZIMUTH * 3)
     return across, y - 0.5 * z
 
 
@@ -137,7 +137,7 @@ def _add_curtain(mesh: MeshBuilder, cut: Haircut, shape: Shape) -> None:
     y = 0.55 + (tips - 0.55) * down + 0 * around
     width = (0.70 * shape.head_w + cut.volume * 1.1 + 0.05) * (0.80 + 0.20 * step(0, 0.28, down))
     width = width + 0.10 * step(0.3, 1, down) * (1 + s.hair_volume) * 0.7 - 0.05 * step(0.35, 0.8, down)
-    wave = (0.012 + 0.045 * wavy) * np.sin(y * (8.5 + 3 * s.curl) + 2.2 * np.sin(around * 3 + cut.phase))
+    wave = (0.010 + 0.065 * wavy) * np.sin(y * (8.5 + 3 * s.curl) + 2.2 * np.sin(around * 3 + cut.phase))
     wave = wave * step(0.2, 0.6, down) + 0.014 * np.sin(around * 31 + 2 * np.sin(y * 3))
     sine = np.sign(np.sin(around)) * np.abs(np.sin(around)) ** 0.75
     depth = (0.86 + cut.volume) * np.where(np.cos(around) > 0, 0.62, 1.0) + wave
@@ -145,5 +145,5 @@ def _add_curtain(mesh: MeshBuilder, cut: Haircut, shape: Shape) -> None:
     points += ripple(points, 5, cut.phase)[:, None] * np.array([0.03, 0, 0.03])
     edge = (1 - np.abs(across)) * (np.pi - start) * 1.2 - 0.02 + 0 * down
     clip = np.minimum(edge, (1 - down) * 1.5 - 0.08 + 0 * across)
-    u = around * 1.2 + 0.10 * wavy * np.sin(y * 9 + around * 3)
+    u = around * 1.2 + 0.16 * wavy * np.sin(y * 9 + around * 3)
     mesh.add(points, grid(rows, columns), HAIR, textured(points, clip.reshape(-1), u.reshape(-1), y.reshape(-1) * 0.8))

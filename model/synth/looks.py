@@ -122,11 +122,11 @@ def shape_of(identity: Identity) -> Shape:
         brow_ridge=0.35 * sex + 0.3 * s.eye_depth,
         mouth_y=-0.70 - 0.03 * s.mouth_height + 0.3 * (resting_nose_y + 0.46),
         mouth_w=0.264 + 0.028 * s.mouth_width + 0.008 * sex + 0.015 * big_lips,
-        lip_upper=max(0.056 + 0.018 * s.upper_lip - 0.006 * sex + 0.036 * big_lips - 0.012 * old, 0.022),
-        lip_lower=max(0.074 + 0.018 * s.lower_lip - 0.006 * sex + 0.044 * big_lips - 0.012 * old, 0.032),
+        lip_upper=max(0.056 + 0.018 * s.upper_lip - 0.006 * sex + 0.046 * big_lips - 0.016 * old, 0.022),
+        lip_lower=max(0.074 + 0.018 * s.lower_lip - 0.006 * sex + 0.056 * big_lips - 0.016 * old, 0.032),
         forehead=1.8 * s.forehead,
         cranium_h=1 + 0.05 * s.cranium,
-        hollow=-0.9 * s.fullness + 0.7 * old - 1.8 * chubby,
+        hollow=-0.9 * s.fullness + 1.0 * old - 1.8 * chubby,
     )
 
 
@@ -161,7 +161,7 @@ def _features(identity: Identity, s: Style, shape: Shape) -> Features:
         eye_w=0.152 + 0.013 * s.eye_width + 0.004 * narrow,
         eye_h=max(1.04 + 0.20 * s.eye_opening - 0.06 * sex - 0.48 * narrow - 0.06 * old, 0.40),
         eye_tilt=0.05 + 0.10 * s.eye_tilt + 0.02 * narrow,
-        hood=0.8 * max(-0.7 * s.eye_opening + 0.6 * old + 0.5 * narrow, 0.0),
+        hood=0.8 * max(-0.7 * s.eye_opening + 0.8 * old + 0.5 * narrow, 0.0),
         brow_y=shape.brow_y,
         brow_arch=0.10 + 0.06 * s.brow_arch - 0.025 * sex,
         brow_thickness=0.030 + 0.007 * s.brow_thickness + 0.006 * sex + 0.034 * bushy,
@@ -182,9 +182,9 @@ def _skin(identity: Identity, s: Style) -> Skin:
     return Skin(
         colour=shade_of(along(SKIN_TONES, 2 * tone - 1), 1.0, 0.06 * s.skin_warmth),
         age=(0.95 + 0.25 * s.wrinkles) * old + (1 - old) * 0.06 * (1 + s.wrinkles),
-        rosy=1.0 * identity.has("Rosy_Cheeks") + 0.12 * (s.flush + 1) + 0.3 * identity.has("Heavy_Makeup"),
+        rosy=1.0 * identity.has("Rosy_Cheeks") + 0.08 * (s.flush + 1) + 0.2 * identity.has("Heavy_Makeup"),
         shine=0.6 + 0.4 * s.skin_shine,
-        bags=1.0 * identity.has("Bags_Under_Eyes") + 0.12 * old,
+        bags=1.0 * identity.has("Bags_Under_Eyes") + 0.2 * old,
         freckles=max(s.freckles - 0.5, 0.0) * 2.0,
     )
 

@@ -56,7 +56,7 @@ def flush(ax: float, y: float, z: float, look: Look) -> float:
     cheeks = bump2(ax - 0.38, 0.042, y + 0.33, 0.036)
     nose = bump2(ax, 0.02, y - f.nose_y - 0.04, 0.012)
     sockets = bump2(ax - f.eye_x, 0.035, y + 0.01, 0.012)
-    strength = (0.05 + 0.28 * look.skin.rosy) * cheeks + 0.12 * nose + 0.04 * sockets
+    strength = (0.05 + 0.44 * look.skin.rosy) * cheeks + 0.12 * nose + 0.04 * sockets
     return strength * smoothstep(0.2, 0.5, z)
 
 
@@ -71,7 +71,7 @@ def folds(spot: Spot, look: Look, pose: Pose) -> float:
     reach = (0.10 + 0.05 * pose.expression.smile) * smoothstep(f.nose_y + 0.06, f.mouth_y, y)
     fold = bump(ax - 0.165 * f.nose_w - reach - 0.012, 0.022) * front
     fold *= smoothstep(f.mouth_y - 0.06, f.mouth_y + 0.06, y) * smoothstep(f.nose_y + 0.12, f.nose_y - 0.02, y)
-    shade *= 1 - fold * min(0.08 + 0.34 * skin.age + 0.22 * max(pose.expression.smile, 0.0), 0.55)
+    shade *= 1 - fold * min(0.08 + 0.46 * skin.age + 0.22 * max(pose.expression.smile, 0.0), 0.62)
     wing = math.sqrt((ax - 0.105 * f.nose_w) ** 2 + (y - f.nose_y - 0.055) ** 2) - 0.075 * f.nose_w
     shade *= 1 - 0.22 * bump(wing, 0.012) * smoothstep(0.10, 0.15, ax) * front
     if z > 0.72:
@@ -105,16 +105,16 @@ def wrinkles(spot: Spot, look: Look, small: float) -> float:
         spots = smoothstep(0.70, 0.82, value_noise(x * 34 + o, y * 34, z * 34))
         shade *= 1 - 0.28 * look.skin.freckles * spots * front * math.exp(-((y + 0.28) ** 2) / 0.04)
     if age > 0.02:
-        wave = math.sin(y * 52 + 2.4 * value_noise(x * 3 + o, y * 3, 7.7) + x * x * 6)
+        wave = math.sin(y * 42 + 2.4 * value_noise(x * 3 + o, y * 3, 7.7) + x * x * 6)
         area = smoothstep(0.26, 0.34, y) * smoothstep(0.68, 0.54, y) * smoothstep(0.5, 0.3, ax)
-        shade *= 1 - 0.34 * age * max(wave, 0.0) ** 3 * area * (0.5 + value_noise(x * 4 + o, y * 9, 2.2))
+        shade *= 1 - 0.52 * age * max(wave, 0.0) ** 3 * area * (0.5 + value_noise(x * 4 + o, y * 9, 2.2))
         crow = bump2(ax - f.eye_x - f.eye_w - 0.07, 0.004, y + 0.01, 0.010)
         fan = math.sin((y + (0.4 if y > -0.01 else -0.4) * (ax - 0.5)) * 110)
-        shade *= 1 - 0.36 * age * crow * max(fan, 0.0) ** 2
-        shade *= 1 - 0.34 * age * abs(small)
+        shade *= 1 - 0.52 * age * crow * max(fan, 0.0) ** 2
+        shade *= 1 - 0.48 * age * abs(small)
         jowl = bump(ax - (f.mouth_w + 0.05 + 0.10 * (f.mouth_y - y)), 0.025) * front
         jowl *= smoothstep(f.mouth_y - 0.26, f.mouth_y - 0.16, y) * smoothstep(f.mouth_y + 0.02, f.mouth_y - 0.05, y)
-        shade *= 1 - 0.34 * age * jowl
+        shade *= 1 - 0.46 * age * jowl
     return shade
 
 

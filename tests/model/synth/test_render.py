@@ -123,12 +123,30 @@ def test_a_toggle_changes_its_own_region(attribute, classes):
     assert change[region].mean() > 5 * change[~region].mean()
 
 
-@pytest.mark.parametrize("attribute", ["Big_Nose", "Narrow_Eyes", "Big_Lips", "Heavy_Makeup", "Bags_Under_Eyes"])
+@pytest.mark.parametrize(
+    "attribute",
+    ["Big_Nose", "Narrow_Eyes", "Big_Lips", "Heavy_Makeup", "Bags_Under_Eyes", "Rosy_Cheeks", "Young"],
+)
 def test_a_toggle_of_the_face_can_be_seen_at_64_pixels(attribute):
     before, after = toggled_pair(PLAIN, attribute)
     change = np.abs(before.image.astype(float) - after.image).mean(-1)
     assert np.sort(change.ravel())[-25:].mean() > 12
     assert change[:8].mean() < 0.5  # the hair stays
+
+
+@pytest.mark.parametrize("tone", [-0.9, 0.0, 0.9])
+def test_cheeks_blush_and_the_forehead_does_not(tone):
+    """Red over green is up by a tenth in both cheeks, on any skin; up there it stays."""
+    heads = [build_head(person("Young", "No_Beard", *more, skin_tone=tone)) for more in ((), ("Rosy_Cheeks",))]
+    plain, rosy = (render(head, Motion(), SCENE, SIZE).image.astype(float) for head in heads)
+    rise = (rosy[..., 0] / rosy[..., 1]) / (plain[..., 0] / plain[..., 1])
+    points = render(heads[0], Motion(), SCENE, SIZE).landmarks * SIZE
+    row = int((points[27, 1] + 2 * points[33, 1]) / 3)
+    left, right = (int(points[[eye, corner], 0].mean()) for eye, corner in ((36, 39), (42, 45)))
+    for column in (left, right):
+        assert rise[row - 2 : row + 3, column - 2 : column + 3].mean() > 1.1
+    above = int(points[19, 1]) - 4
+    assert rise[above - 1 : above + 2, left:right].mean() == pytest.approx(1, abs=0.02)
 
 
 def test_pale_skin_is_lighter_whatever_the_light():
