@@ -41,35 +41,36 @@ REGIONS: dict[str, Region] = {
 """Where each attribute may change the picture; those not named here are about the hair's shape: face+hair. A colour
 stays on what has it: what else its edit changes in the crop is the network's fault and is not pasted."""
 LENGTHS = {
-    "Eyeglasses": 0.82,
-    "No_Beard": 1.05,
-    "Mustache": 1.45,
-    "Goatee": 1.5,
-    "Black_Hair": 1.2,
-    "Blond_Hair": 0.92,
-    "Brown_Hair": 1.5,
-    "Gray_Hair": 0.92,
-    "Bald": 0.88,
-    "Bangs": 1.15,
-    "Wavy_Hair": 2.2,
-    "Receding_Hairline": 1.5,
-    "Wearing_Hat": 0.65,
-    "Young": 2.0,
-    "Male": 1.27,
-    "Chubby": 1.6,
-    "Pale_Skin": 0.82,
-    "Wearing_Lipstick": 0.95,
-    "Heavy_Makeup": 1.1,
-    "Bushy_Eyebrows": 1.45,
+    "Eyeglasses": 0.8,
+    "No_Beard": 1.28,
+    "Mustache": 1.9,
+    "Goatee": 1.8,
+    "Black_Hair": 1.38,
+    "Blond_Hair": 0.98,
+    "Brown_Hair": 1.4,
+    "Gray_Hair": 1.0,
+    "Bald": 1.0,
+    "Bangs": 1.4,
+    "Wavy_Hair": 2.5,
+    "Receding_Hairline": 1.6,
+    "Wearing_Hat": 0.76,
+    "Young": 2.5,
+    "Male": 1.6,
+    "Chubby": 2.0,
+    "Pale_Skin": 1.1,
+    "Rosy_Cheeks": 1.9,
+    "Wearing_Lipstick": 1.0,
+    "Heavy_Makeup": 1.15,
+    "Bushy_Eyebrows": 2.5,
     "Big_Nose": 1.4,
-    "Big_Lips": 1.75,
-    "Narrow_Eyes": 1.8,
-    "Bags_Under_Eyes": 2.1,
+    "Big_Lips": 1.6,
+    "Narrow_Eyes": 2.2,
+    "Bags_Under_Eyes": 2.2,
     "Long_Hair": 1.45,
 }
 """How long strength 1 is, compared with training's: a balance of making the change and of leaving the rest alone, read
 off the people of `benchmarks.edits --first 10000`, who are neither trained on nor measured."""
-DEFAULTS = {"solver": "anderson", "steps": 20, "start": START, "guidance": 0.0, "precision": "bfloat16"}
+DEFAULTS = {"solver": "shared_noise", "steps": 20, "start": START, "guidance": 0.0, "precision": "bfloat16"}
 TRAINED = ("identity", "denoiser", "landmarks", "parser")
 LICENCE = "MIT; trained on faces made by code alone, no photograph of a person was used"
 

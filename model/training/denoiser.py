@@ -36,10 +36,10 @@ CAMERA = 0.8
 """How strong a camera the pictures are seen through (augment.photometric). Trained through a mild one, edits of a
 bright or hazy shot added light where there was no room for it."""
 HARD = {
-    "Eyeglasses": 2.5,
-    **dict.fromkeys(("No_Beard", "Brown_Hair", "Wavy_Hair", "Receding_Hairline", "Young", "Narrow_Eyes"), 2.0),
+    **dict.fromkeys(("Eyeglasses", "Young"), 2.5),
+    **dict.fromkeys(("No_Beard", "Brown_Hair", "Wavy_Hair", "Receding_Hairline", "Rosy_Cheeks", "Narrow_Eyes"), 2.0),
     **dict.fromkeys(("Big_Nose", "Bags_Under_Eyes", "Big_Lips"), 2.0),
-    **dict.fromkeys(("Mustache", "Male", "Bushy_Eyebrows", "Rosy_Cheeks", "Wearing_Hat"), 1.5),
+    **dict.fromkeys(("Mustache", "Male", "Bushy_Eyebrows", "Wearing_Hat"), 1.5),
 }
 """How many times as often pairs of some attributes are drawn: thin things, colours between two others, and what z_id
 hardly tells."""
@@ -50,7 +50,7 @@ SPILLED = 0.5
 OWN = 0.5
 """Share of pairs whose x_t the network has walked to by itself."""
 MOST_STRIDES = 4
-"""In how many evaluations it gets there at most; a pack's decoding takes 12."""
+"""In how many steps it gets there at most; a pack's decoding takes 6."""
 
 APPEARS = torch.tensor([1 if brings(a, value=True) else -1 if brings(a, value=False) else 0 for a in ATTRIBUTES])
 """[A] which way each attribute brings a thing whose look USUAL settles: 1 when set, -1 when taken away, 0 neither."""
@@ -180,7 +180,7 @@ def _made(network: nn.Module, pair: Batch, t: Tensor, noise: Tensor, alpha_bar: 
 
     @torch.no_grad()
     def implied(made: Tensor, now: Tensor) -> Tensor:
-        """Beside the source's own: a decoder's noise is the source's code, by which it comes out unchanged."""
+        """Beside the source's own, through the same noise, as `shared_noise` decodes."""
         clean = torch.cat([pair.source[:own] + made, pair.source[:own]])
         z_id, z_lnd = torch.cat([pair.z_id[:own], pair.z_before[:own]]), pair.z_lnd[:own].repeat(2, 1)
         x, a, v = _look(network, clean, now.repeat(2), alpha_bar, noise[:own].repeat(2, 1, 1, 1), z_id, z_lnd)
