@@ -196,7 +196,11 @@ class Autoencoder:
     def _decode_rows(
         self, code: ClipCode, rows: np.ndarray, look: Look = lambda _: None, *, with_residual: bool = False
     ) -> Tensor:
-        """[n, 3, S, S] signed: the crops that noise, motion and the edited identity decode to."""
+        """[n, 3, S, S] signed: the crops that noise, motion and the edited identity decode to.
+
+        A path that edits beside the source begins with the crops themselves where they and the residual are asked for,
+        and with what the noise map decodes to where motion or noise was exchanged.
+        """
         path = PATHS[solver_named(code.solver)]
         levels = path.levels(self.pack.spec.schedule, code.steps, code.start)
         pictured = code.pictured_id() if path.edit else None
@@ -207,7 +211,8 @@ class Autoencoder:
             return x0 + self._moved(code.residual[rows]) if with_residual else x0
 
         with kept_heap():
-            if not code.edits and (pictured is None or not code.exchanged):
+            taken = pictured is not None and bool(code.exchanged)
+            if not code.edits and not taken:
                 return walked(own)
             edited = self._edited(code, rows, own)
             if not path.edit:

@@ -30,8 +30,10 @@ def clips() -> list[Tensor]:
     return [torch.randint(0, 256, (n, 3, SIDE, SIDE), generator=draw, dtype=torch.uint8) for n in (1, 2)]
 
 
-@pytest.mark.parametrize("solver", ["anderson", "bdia", "shared_noise"])
-def test_frames_of_many_clips_walk_as_each_clip_does(autoencoder: Autoencoder, clips: list[Tensor], solver: Solver):
+@pytest.mark.parametrize(("solver", "least"), [("anderson", 0.01), ("bdia", 0.01), ("shared_noise", 0.005)])
+def test_frames_of_many_clips_walk_as_each_clip_does(
+    autoencoder: Autoencoder, clips: list[Tensor], solver: Solver, least: float
+):
     frames, walk = Frames.of(autoencoder, clips), Walk(autoencoder, solver, 8)
     noise = walk.up(frames)
     residual = (frames.x0 - walk.down(noise, frames)).half().float()
@@ -43,7 +45,7 @@ def test_frames_of_many_clips_walk_as_each_clip_does(autoencoder: Autoencoder, c
         code = autoencoder.encode(crops, *crop_track(len(crops), SIDE), 8, solver)
         torch.testing.assert_close(noise[rows], code.noise, rtol=0, atol=2e-3)
         change = autoencoder.decode(code.with_edit(attribute_edit(autoencoder.pack, *EDIT, len(crops)))).difference
-        assert change.abs().max() > 0.005  # of a network with drawn weights
+        assert change.abs().max() > least  # of a network with drawn weights
         torch.testing.assert_close(edited[rows] - crops.float() / 255, change, rtol=0, atol=1e-3)
 
 
