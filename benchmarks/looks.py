@@ -136,7 +136,7 @@ def _measure(
     short, rows, shown = folder / f"{clip.stem}.mkv", [], [source[0]]
     frames = ArraySource(source, open_video(clip).frame_rate)
     write_video(short, frames, iter(frames), "ffv1")
-    points = [_points(frame) for frame in source]
+    points = [points_of(frame) for frame in source]
     for name, strength in edits:
         target = folder / f"{clip.stem}-{name}.mkv"
         wanted = EditRequest(
@@ -164,7 +164,7 @@ def _of_frame(source: ByteArray, edited: ByteArray, seen: tuple[FloatArray, floa
     lab = [cv2.cvtColor(frame.astype(np.float32) / 255, cv2.COLOR_RGB2LAB) for frame in (source, edited)]
     touched = there & (energy > 0)
     way = float((lab[1] - lab[0])[touched][:, channel].mean()) if touched.any() else 0.0
-    after = _points(edited)
+    after = points_of(edited)
     moved = np.nan if after is None else float(np.hypot(*(after[0] - points).T).mean()) / width
     return [float(np.abs(difference)[there].mean()), float(energy[there].sum() / max(energy.sum(), 1e-9)), way, moved]
 
@@ -181,7 +181,7 @@ def _about(points: FloatArray, size: tuple[int, int]) -> tuple[FloatArray, Float
     return u, v, float((points[3:].mean(0) - middle) @ across / distance)
 
 
-def _points(frame: ByteArray) -> tuple[FloatArray, float] | None:
+def points_of(frame: ByteArray) -> tuple[FloatArray, float] | None:
     """MTCNN's five points [5, 2] of the largest face, and its box's width; None where it finds none."""
     boxes, _, points = _mtcnn().detect(frame, landmarks=True)
     if boxes is None:

@@ -28,6 +28,9 @@ class Haircut:
     receding: float
     male: float
     phase: float
+    """Where the locks lie."""
+    waves: float
+    """Where the curls lie, which is for `curl` alone to say: synth/toggling.py settles how curls come."""
 
     @property
     def volume(self) -> float:
@@ -42,16 +45,18 @@ class Haircut:
 def haircut_of(identity: Identity) -> Haircut:
     bald = identity.has("Bald")
     style = identity.named_style()
+    wavy = identity.has("Wavy_Hair") and not bald
     return Haircut(
         style=style,
         bangs=identity.has("Bangs") and not bald,
         bald=bald,
-        wavy=identity.has("Wavy_Hair") and not bald,
+        wavy=wavy,
         long=identity.has("Long_Hair") and not bald,
         hat=identity.has("Wearing_Hat"),
         receding=float(identity.has("Receding_Hairline") and not identity.has("Bangs")),
         male=float(identity.has("Male")),
         phase=3.0 * style.texture,
+        waves=3.0 * (style.curl if wavy else style.texture),
     )
 
 
@@ -86,7 +91,7 @@ def hair_thickness(cut: Haircut, points: FloatArray, inside: FloatArray) -> Floa
     lift = step(0.1, 0.8, points[:, 2]) * step(0.45, 0.85, y) * (1 - cut.bald) * (1 - cut.hat)
     thick = thick + 0.07 * (1 + s.hair_lift) * lift * rising * (0 if cut.bangs else 1)
     wave = 0.16 + 0.62 * cut.wavy
-    thick = thick * (1 + wave * ripple(points, 6 + 4 * cut.wavy + s.curl, cut.phase) + 0.16 * _strands(cut, points))
+    thick = thick * (1 + wave * ripple(points, 6 + 4 * cut.wavy + s.curl, cut.waves) + 0.16 * _strands(cut, points))
     if not (cut.bangs or cut.bald or cut.hat):
         parting = np.exp(-(((points[:, 0] - 0.32 * s.hair_part) / 0.05) ** 2)) * step(0.1, 0.6, y)
         thick = thick * (1 - 0.55 * parting * step(-0.2, 0.3, points[:, 2]))
@@ -137,7 +142,7 @@ def _add_curtain(mesh: MeshBuilder, cut: Haircut, shape: Shape) -> None:
     y = 0.55 + (tips - 0.55) * down + 0 * around
     width = (0.70 * shape.head_w + cut.volume * 1.1 + 0.05) * (0.80 + 0.20 * step(0, 0.28, down))
     width = width + 0.10 * step(0.3, 1, down) * (1 + s.hair_volume) * 0.7 - 0.05 * step(0.35, 0.8, down)
-    wave = (0.010 + 0.065 * wavy) * np.sin(y * (8.5 + 3 * s.curl) + 2.2 * np.sin(around * 3 + cut.phase))
+    wave = (0.010 + 0.065 * wavy) * np.sin(y * (8.5 + 3 * s.curl) + 2.2 * np.sin(around * 3 + cut.waves))
     wave = wave * step(0.2, 0.6, down) + 0.014 * np.sin(around * 31 + 2 * np.sin(y * 3))
     sine = np.sign(np.sin(around)) * np.abs(np.sin(around)) ** 0.75
     depth = (0.86 + cut.volume) * np.where(np.cos(around) > 0, 0.62, 1.0) + wave

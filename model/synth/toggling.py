@@ -22,6 +22,7 @@ USUAL: dict[str, dict[str, float]] = {
     "Wearing_Hat": {"hat_brim": -1.0, "hat_height": 0.0, "hat_red": -0.4, "hat_green": -0.3, "hat_blue": 0.1},
     "Wearing_Lipstick": {"lipstick_hue": -0.3, "lipstick_depth": 0.0},
     "Heavy_Makeup": {"shadow_hue": 0.9},
+    "Wavy_Hair": {"curl": 0.0},
     "Bangs": {"fringe_height": 0.0, "fringe_slant": 0.0},
     "Mustache": {"mustache_droop": 0.0},
     "No_Beard": {"beard_length": 0.0, "mustache_droop": 0.0},

@@ -36,10 +36,12 @@ CAMERA = 0.8
 """How strong a camera the pictures are seen through (augment.photometric). Trained through a mild one, edits of a
 bright or hazy shot added light where there was no room for it."""
 HARD = {
-    **dict.fromkeys(("Eyeglasses", "Young"), 2.5),
-    **dict.fromkeys(("No_Beard", "Brown_Hair", "Wavy_Hair", "Receding_Hairline", "Rosy_Cheeks", "Narrow_Eyes"), 2.0),
-    **dict.fromkeys(("Big_Nose", "Bags_Under_Eyes", "Big_Lips"), 2.0),
-    **dict.fromkeys(("Mustache", "Male", "Bushy_Eyebrows", "Wearing_Hat"), 1.5),
+    "Young": 5.0,
+    "Wavy_Hair": 4.0,
+    "Eyeglasses": 2.5,
+    **dict.fromkeys(("No_Beard", "Brown_Hair", "Receding_Hairline", "Narrow_Eyes", "Pale_Skin"), 2.0),
+    **dict.fromkeys(("Big_Nose", "Bags_Under_Eyes", "Big_Lips", "Bushy_Eyebrows", "Wearing_Hat"), 2.0),
+    **dict.fromkeys(("Mustache", "Male", "Rosy_Cheeks"), 1.5),
 }
 """How many times as often pairs of some attributes are drawn: thin things, colours between two others, and what z_id
 hardly tells."""

@@ -158,6 +158,23 @@ def test_pale_skin_is_lighter_whatever_the_light():
         assert light > dark + 10
 
 
+def test_curls_lie_as_usual_where_a_toggle_brings_them_and_as_they_like_where_they_grow():
+    """Read off the outline: a network that sees all curls there are, of a head that foretells none, draws a haze."""
+
+    def hair(identity):
+        picture = render(build_head(identity), STILL, SCENE, SIZE, crop_of=PLAIN_HEAD)
+        return picture.parsing == PARSING.index("hair")
+
+    def agreement(first, second):
+        return (first & second).sum() / (first | second).sum()
+
+    rng = np.random.default_rng(0)
+    brought = [hair(toggle(person(curl=curl), "Wavy_Hair", True, rng)) for curl in (-0.8, 0.8)]
+    grown = [hair(person("Wavy_Hair", curl=curl)) for curl in (-0.8, 0.8)]
+    assert agreement(*brought) == 1
+    assert agreement(*grown) < 0.95
+
+
 def test_a_frame_shows_the_head_at_the_wanted_size():
     frame = render_frame(PLAIN_HEAD, Motion(), replace(SCENE, zoom=1.0), 90, 160, 40.0)
     assert frame.image.shape == (90, 160, 3)
