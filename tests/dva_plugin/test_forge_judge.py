@@ -60,7 +60,7 @@ def test_the_recogniser_learns_the_people_that_it_is_shown(faces: Faces):
     task = JudgeIdentityTask(JudgeIdentity(SIZE, (16,), (1,), 16), int(owner.max()) + 1)
     optimiser = torch.optim.AdamW(task.parameters(), 5e-3)
     losses: list[float] = []
-    for step in range(60):
+    for step in range(200):
         loss = judge_identity_loss(task, faces, owner, 16, torch.Generator().manual_seed(step))["total"]
         optimiser.zero_grad()
         loss.backward()
