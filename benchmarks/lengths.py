@@ -26,7 +26,7 @@ from dva.model.training.judge import Judge
 from .batch import Frames, Walk
 from .edits import convinced, every_edit, others
 from .held_out import held_out_clips
-from .toggles import Toggled, toggled
+from .toggles import Toggled, against_truth, toggled
 
 FIRST = 10_000
 """Number of the first person; benchmarks.pack measures those from 0 on."""
@@ -40,7 +40,10 @@ def main() -> None:
     judge.load_state_dict(load_file(options.judge))
     judge.eval()
     solver = solver_named(pack.defaults.solver)
-    assert PATHS[solver].edit, "a pack edited from x_T would need the noise maps, which nobody walks up to here"
+    if not PATHS[solver].edit:
+        raise SystemExit(
+            f"{options.pack} edits by way of {solver}, from noise maps; wanted a pack that edits its crops"
+        )
     walk = Walk(autoencoder, solver, pack.defaults.steps)
     clips = list(held_out_clips(options.people, 1, pack.spec.resolution, FIRST))
     people = Frames.of(autoencoder, [clip.crops for clip in clips])
@@ -59,7 +62,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--pack", default="mini")
     parser.add_argument("--judge", type=Path, required=True)
     parser.add_argument("--strengths", default="0.85,1,1.15,1.35")
-    parser.add_argument("--edit", action="append", metavar="NAME")
+    parser.add_argument("--edit", action="append", choices=ATTRIBUTES, metavar="NAME")
     parser.add_argument("--people", type=int, default=150, help="pool that heads are drawn from")
     parser.add_argument("--clips", type=int, default=64, help="most heads an edit")
     parser.add_argument("--json", type=Path, required=True)
@@ -88,9 +91,8 @@ def _measured(walk: Walk, judge: Judge, people: Frames, case: Toggled, strengths
     none, source = people.x0.new_zeros(len(people), 1), (people.x0[rows] + 1) / 2
     for strength in strengths:
         decoded = walk.edited(none, none, people[rows], (name, sign * strength))
-        made, wanted = (decoded.clamp(-1, 1) + 1) / 2 - source, case.truth - source
-        share = ((made * wanted * case.region).sum((1, 2, 3)) / (wanted * case.region).square().sum((1, 2, 3))).mean()
-        after = torch.sigmoid(judge(decoded.clamp(-1, 1)))
+        edited = ((decoded + 1) / 2).clamp(0, 1)
+        share, after = against_truth(case, source, edited)[0].mean(), torch.sigmoid(judge(edited * 2 - 1))
         figures = {"success": success(after), "drift": drift(after), "share": round(float(share), 3)}
         tried.append({"strength": strength, **figures})
     truth = {"success": success(true), "drift": drift(true)}

@@ -82,7 +82,7 @@ def judged(walk: Walk, judge: Judge, people: Frames, every: list[Toggled]) -> tu
         moved = zip(before[rows, index].tolist(), after[:, index].tolist(), strict=True)
         won = torch.tensor([convinced(1 if strength > 0 else -1, p, q) for p, q in moved]).float()
         drift = (after - before[rows])[:, others(name)].abs().mean(1)
-        numbers.append(torch.stack([won, drift, *_against_truth(case, source, edited)], 1))
+        numbers.append(torch.stack([won, drift, *against_truth(case, source, edited)], 1))
         pictures.append(edited)
     cases = torch.cat(numbers)
     names = ("success", "drift", "share", "near", "outside", "fine")
@@ -92,7 +92,7 @@ def judged(walk: Walk, judge: Judge, people: Frames, every: list[Toggled]) -> tu
     return {"edits": len(cases), **means, **within}, again, block(pictures)
 
 
-def _against_truth(case: Toggled, source: Tensor, edited: Tensor) -> list[Tensor]:
+def against_truth(case: Toggled, source: Tensor, edited: Tensor) -> list[Tensor]:
     """share, near, outside and fine, [n] each."""
     region, rest = case.region, 1 - case.region
     wanted, made = (case.truth - source) * region, (edited - source) * region

@@ -69,7 +69,7 @@ LENGTHS = {
     "Long_Hair": 1.45,
 }
 """How long strength 1 is, compared with training's: a balance of making the change and of leaving the rest alone, read
-off the people of `benchmarks.edits --first 10000`, who are neither trained on nor measured."""
+off by `benchmarks.lengths` from people who are neither trained on nor measured."""
 DEFAULTS = {"solver": "shared_noise", "steps": 20, "start": START, "guidance": 0.0, "precision": "bfloat16"}
 TRAINED = ("identity", "denoiser", "landmarks", "parser")
 LICENCE = "MIT; trained on faces made by code alone, no photograph of a person was used"
