@@ -8,6 +8,7 @@ from ..types import FloatArray
 from .head import Shape
 from .identity import Identity, Style
 from .mesh import AZIMUTH, HAIR, MeshBuilder, grid, ripple, shell, step, textured, touching
+from .noise import crest
 
 BALD_CROWN = 3.0
 """A hairline above every head."""
@@ -90,8 +91,10 @@ def hair_thickness(cut: Haircut, points: FloatArray, inside: FloatArray) -> Floa
     thick = cut.volume * rising * (sides + (1.25 - sides) * top)
     lift = step(0.1, 0.8, points[:, 2]) * step(0.45, 0.85, y) * (1 - cut.bald) * (1 - cut.hat)
     thick = thick + 0.07 * (1 + s.hair_lift) * lift * rising * (0 if cut.bangs else 1)
-    wave = 0.16 + 0.62 * cut.wavy
+    wave = 0.16 + 0.14 * cut.wavy
     thick = thick * (1 + wave * ripple(points, 6 + 4 * cut.wavy + s.curl, cut.waves) + 0.16 * _strands(cut, points))
+    if cut.wavy:
+        thick = thick * (1 + 0.24 * _crests(*flow(cut, points)))
     if not (cut.bangs or cut.bald or cut.hat):
         parting = np.exp(-(((points[:, 0] - 0.32 * s.hair_part) / 0.05) ** 2)) * step(0.1, 0.6, y)
         thick = thick * (1 - 0.55 * parting * step(-0.2, 0.3, points[:, 2]))
@@ -119,6 +122,11 @@ def flow(cut: Haircut, points: FloatArray) -> tuple[FloatArray, FloatArray]:
     return across, y - 0.5 * z
 
 
+def _crests(u: FloatArray, v: FloatArray) -> FloatArray:
+    """The height of each place of the hair among its curls, -1 to 1: they stand out where they are painted light."""
+    return np.asarray(np.vectorize(crest, otypes=[float])(u, v))
+
+
 def add_hair(mesh: MeshBuilder, cut: Haircut, radii: FloatArray, skin: FloatArray, shape: Shape) -> None:
     """Put the hair on a head whose skin [V, 3] lies at these radii."""
     inside = inside_hairline(cut, skin)
@@ -142,7 +150,8 @@ def _add_curtain(mesh: MeshBuilder, cut: Haircut, shape: Shape) -> None:
     y = 0.55 + (tips - 0.55) * down + 0 * around
     width = (0.70 * shape.head_w + cut.volume * 1.1 + 0.05) * (0.80 + 0.20 * step(0, 0.28, down))
     width = width + 0.10 * step(0.3, 1, down) * (1 + s.hair_volume) * 0.7 - 0.05 * step(0.35, 0.8, down)
-    wave = (0.010 + 0.065 * wavy) * np.sin(y * (8.5 + 3 * s.curl) + 2.2 * np.sin(around * 3 + cut.waves))
+    u, v = around * 1.2 + 0.16 * wavy * np.sin(y * 9 + around * 3), y * 0.8
+    wave = 0.010 * np.sin(y * 8.5 + 2.2 * np.sin(around * 3 + cut.waves)) + 0.065 * wavy * _crests(u, v)
     wave = wave * step(0.2, 0.6, down) + 0.014 * np.sin(around * 31 + 2 * np.sin(y * 3))
     sine = np.sign(np.sin(around)) * np.abs(np.sin(around)) ** 0.75
     depth = (0.86 + cut.volume) * np.where(np.cos(around) > 0, 0.62, 1.0) + wave
@@ -150,5 +159,4 @@ def _add_curtain(mesh: MeshBuilder, cut: Haircut, shape: Shape) -> None:
     points += ripple(points, 5, cut.phase)[:, None] * np.array([0.03, 0, 0.03])
     edge = (1 - np.abs(across)) * (np.pi - start) * 1.2 - 0.02 + 0 * down
     clip = np.minimum(edge, (1 - down) * 1.5 - 0.08 + 0 * across)
-    u = around * 1.2 + 0.16 * wavy * np.sin(y * 9 + around * 3)
-    mesh.add(points, grid(rows, columns), HAIR, textured(points, clip.reshape(-1), u.reshape(-1), y.reshape(-1) * 0.8))
+    mesh.add(points, grid(rows, columns), HAIR, textured(points, clip.reshape(-1), u.reshape(-1), v.reshape(-1)))

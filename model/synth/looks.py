@@ -65,6 +65,8 @@ class Hair(NamedTuple):
     colour: Vec3
     gloss: float
     streaks: float
+    curls: float
+    """How far light falls and rises along it, from curl to curl; 0 where it is straight."""
     scalp: float
     """How much of the hair's colour the skin shows along the hairline; 0 under a hat."""
 
@@ -235,5 +237,6 @@ def _hair(identity: Identity, s: Style) -> Hair:
         colour=shade_of(base, 1 + 0.28 * s.hair_shade, 0.10 * s.hair_warmth),
         gloss=0.5 + 0.3 * s.hair_gloss,
         streaks=0.10 * identity.has("Gray_Hair"),
+        curls=0.8 * identity.has("Wavy_Hair"),
         scalp=1.0,
     )

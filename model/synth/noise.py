@@ -36,6 +36,12 @@ def smoothstep(zero_at: float, one_at: float, x: float) -> float:
 
 
 @compiled
+def crest(u: float, v: float) -> float:
+    """Height of curly hair, -1 to 1, at u across and v along it: rows across the strands, themselves bent."""
+    return math.sin(17.0 * v + 1.6 * math.sin(3.0 * u))
+
+
+@compiled
 def bump(distance: float, width: float) -> float:
     """A bell of height 1."""
     return math.exp(-distance * distance / (width * width))

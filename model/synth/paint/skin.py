@@ -18,7 +18,7 @@ def paint_skin(spot: Spot, normal: Vec3, material: int, look: Look, pose: Pose) 
     large = value_noise(x * 5 + o, y * 5, z * 5) - 0.5
     small = value_noise(x * 16 + o, y * 16, z * 16) - 0.5
     fine = value_noise(x * 55 + o, y * 55, z * 55) - 0.5
-    shade = 1 + 0.10 * large + 0.06 * small + 0.06 * fine * (1 + look.skin.age)
+    shade = 1 + 0.10 * large + 0.06 * small + 0.06 * fine
     blood = 0.06 * large + 0.05 * small
     label = IN_SKIN
     if material == EAR:
@@ -69,9 +69,9 @@ def folds(spot: Spot, look: Look, pose: Pose) -> float:
     shade = 1 - 0.16 * front * bump2(ax - f.eye_x, 0.035, y + 0.01, 0.012)
     shade *= bags(ax, y, front, f, skin)
     reach = (0.10 + 0.05 * pose.expression.smile) * smoothstep(f.nose_y + 0.06, f.mouth_y, y)
-    fold = bump(ax - 0.165 * f.nose_w - reach - 0.012, 0.022) * front
+    fold = bump(ax - 0.165 * f.nose_w - reach - 0.012, 0.022 + 0.020 * skin.age) * front
     fold *= smoothstep(f.mouth_y - 0.06, f.mouth_y + 0.06, y) * smoothstep(f.nose_y + 0.12, f.nose_y - 0.02, y)
-    shade *= 1 - fold * min(0.08 + 0.46 * skin.age + 0.22 * max(pose.expression.smile, 0.0), 0.62)
+    shade *= 1 - fold * min(0.08 + 0.52 * skin.age + 0.22 * max(pose.expression.smile, 0.0), 0.66)
     wing = math.sqrt((ax - 0.105 * f.nose_w) ** 2 + (y - f.nose_y - 0.055) ** 2) - 0.075 * f.nose_w
     shade *= 1 - 0.22 * bump(wing, 0.012) * smoothstep(0.10, 0.15, ax) * front
     if z > 0.72:
@@ -105,16 +105,18 @@ def wrinkles(spot: Spot, look: Look, small: float) -> float:
         spots = smoothstep(0.70, 0.82, value_noise(x * 34 + o, y * 34, z * 34))
         shade *= 1 - 0.28 * look.skin.freckles * spots * front * math.exp(-((y + 0.28) ** 2) / 0.04)
     if age > 0.02:
-        wave = math.sin(y * 42 + 2.4 * value_noise(x * 3 + o, y * 3, 7.7) + x * x * 6)
-        area = smoothstep(0.26, 0.34, y) * smoothstep(0.68, 0.54, y) * smoothstep(0.5, 0.3, ax)
-        shade *= 1 - 0.52 * age * max(wave, 0.0) ** 3 * area * (0.5 + value_noise(x * 4 + o, y * 9, 2.2))
-        crow = bump2(ax - f.eye_x - f.eye_w - 0.07, 0.004, y + 0.01, 0.010)
-        fan = math.sin((y + (0.4 if y > -0.01 else -0.4) * (ax - 0.5)) * 110)
-        shade *= 1 - 0.52 * age * crow * max(fan, 0.0) ** 2
-        shade *= 1 - 0.48 * age * abs(small)
-        jowl = bump(ax - (f.mouth_w + 0.05 + 0.10 * (f.mouth_y - y)), 0.025) * front
-        jowl *= smoothstep(f.mouth_y - 0.26, f.mouth_y - 0.16, y) * smoothstep(f.mouth_y + 0.02, f.mouth_y - 0.05, y)
-        shade *= 1 - 0.46 * age * jowl
+        wave = math.sin(y * 27 + 1.4 * value_noise(x * 3 + o, y * 3, 7.7) + x * x * 6)
+        area = smoothstep(0.24, 0.33, y) * smoothstep(0.70, 0.56, y) * smoothstep(0.5, 0.3, ax)
+        shade *= 1 - 0.58 * age * max(wave, 0.0) ** 2 * area
+        crow = bump2(ax - f.eye_x - f.eye_w - 0.10, 0.008, y + 0.02, 0.020)
+        fan = math.sin((y + (0.4 if y > -0.02 else -0.4) * (ax - 0.5)) * 46)
+        shade *= 1 - 0.58 * age * crow * max(fan, 0.0) ** 2
+        shade *= 1 - 0.24 * age * abs(small)
+        cheek = bump(ax - (0.44 - 0.45 * (y + 0.28)), 0.075) * smoothstep(-0.78, -0.6, y) * smoothstep(-0.22, -0.34, y)
+        shade *= 1 - 0.40 * age * cheek * front
+        jowl = bump(ax - (f.mouth_w + 0.05 + 0.10 * (f.mouth_y - y)), 0.048) * front
+        jowl *= smoothstep(f.mouth_y - 0.30, f.mouth_y - 0.18, y) * smoothstep(f.mouth_y + 0.02, f.mouth_y - 0.05, y)
+        shade *= 1 - 0.58 * age * jowl
     return shade
 
 

@@ -40,6 +40,12 @@ def toggled_pair(identity, attribute):
     return render(head, STILL, SCENE, SIZE), render(changed, STILL, SCENE, SIZE, crop_of=head)
 
 
+def squares(picture, side):
+    """Means of a picture [H, W] over squares."""
+    height, width = picture.shape
+    return picture.reshape(height // side, side, width // side, side).mean((1, 3))
+
+
 def drawn_from(seed):
     rng = np.random.default_rng(seed)
     identity, motion, scene = sample_identity(rng), sample_motion(rng), sample_scene(rng)
@@ -173,6 +179,30 @@ def test_curls_lie_as_usual_where_a_toggle_brings_them_and_as_they_like_where_th
     grown = [hair(person("Wavy_Hair", curl=curl)) for curl in (-0.8, 0.8)]
     assert agreement(*brought) == 1
     assert agreement(*grown) < 0.95
+
+
+def test_light_rises_and_falls_along_curls_and_hardly_along_straight_hair():
+    """Twice as much from one row of squares to the next, where hair hangs beside the face."""
+
+    def along(*more):
+        picture = render(build_head(person("Young", "No_Beard", "Long_Hair", *more)), STILL, SCENE, 128)
+        hair = squares(picture.parsing == PARSING.index("hair"), 4) > 0.99
+        rows = np.abs(np.diff(squares(picture.image.mean(-1), 4), axis=0))
+        return rows[hair[1:] & hair[:-1]].mean()
+
+    assert along("Wavy_Hair") > 2 * along()
+
+
+@pytest.mark.parametrize("tone", [-0.8, 0.0])
+def test_age_is_drawn_in_folds_that_a_small_crop_holds(tone):
+    """Four fifths of the change are left in means over 2x2 pixels of 128: no web of lines, no speckle."""
+    old, young = (person("No_Beard", *more, skin_tone=tone) for more in ((), ("Young",)))
+    crop_of = build_head(young)
+    pictures = [
+        render(build_head(each), STILL, SCENE, 128, crop_of=crop_of).image.astype(float) for each in (old, young)
+    ]
+    change = (pictures[0] - pictures[1]).mean(-1)
+    assert np.square(squares(change, 2)).mean() > 0.8 * np.square(change).mean()
 
 
 def test_a_frame_shows_the_head_at_the_wanted_size():
