@@ -2,13 +2,15 @@
 
 from pathlib import Path
 
+import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
 from ..packs.folder import write_pack
-from ..packs.pack import FORMAT_VERSION, load_pack
+from ..packs.pack import FORMAT_VERSION, Pack, load_pack
 from ..synth import ATTRIBUTES
 from ..types import Region
+from .attributes import KEPT, Directions, keep_directions
 from .loop import write_tensors
 from .recipe import MINI, Workshop, directions, load_averaged, training_facts
 from .way import START
@@ -115,12 +117,13 @@ def assemble_pack(workshop: Workshop, folder: Path, note: str) -> None:
 
 
 def unpack(folder: Path, out: Path) -> None:
-    """Lay a pack's networks out as trainings leave them: averaged weights, and checkpoints to go on from.
+    """Lay a pack's networks out as trainings leave them: averaged weights, checkpoints to go on from, directions.
 
     The optimiser's moments are not in a pack, so it starts afresh at the step that pack.json names. The identity
     encoder's checkpoint cannot be made: its classifier of training people is in no pack. Raises ModelFilesError.
     """
-    told = load_pack(folder).facts["training"]["networks"]
+    pack = load_pack(folder)
+    told = pack.facts["training"]["networks"]
     encoders = load_file(folder / "encoders.safetensors")
     states = {name: _under(f"{name}.", encoders) for name in ("landmarks", "parser")}
     states["denoiser"] = load_file(folder / "denoiser.safetensors")
@@ -131,6 +134,13 @@ def unpack(folder: Path, out: Path) -> None:
         write_tensors(out / f"{name}.safetensors", both, {"step": told[name]["steps"]})
     identity = {f"encoder.{n}": t.float() for n, t in _under("identity.", encoders).items()}
     write_tensors(out / "identity.ema.safetensors", identity, told["identity"])
+    keep_directions(out / KEPT, _directions_of(pack))
+
+
+def _directions_of(pack: Pack) -> Directions:
+    """As the denoiser has heard them: with strength 1 as long as before LENGTHS."""
+    units = [attribute.unit / LENGTHS.get(attribute.name, 1.0) for attribute in pack.attributes]
+    return Directions(pack.directions.float(), pack.biases.float(), pack.id_mean, pack.id_std, torch.tensor(units))
 
 
 def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -20,7 +20,7 @@ from ..metrics.judge import SIDE, JudgeIdentity
 from ..packs.pack import PackSpec, spec_from_json
 from ..synth import PARSING
 from ..types import OnProgress, ignore_progress
-from .attributes import Directions, encode_people, fit_directions, person_means
+from .attributes import KEPT, Directions, encode_people, fit_directions, keep_directions, person_means
 from .captions import truth_table
 from .clip import Sentences, clip_facts, clip_loss
 from .data import Faces
@@ -98,6 +98,11 @@ class Workshop:
         """The averaged weights alone."""
         return self.folder / f"{network}.ema.safetensors"
 
+    @property
+    def directions(self) -> Path:
+        """The attribute directions that the denoiser hears, fitted once and then kept (attributes.py)."""
+        return self.folder / KEPT
+
 
 def train_network(
     name: str,
@@ -109,12 +114,15 @@ def train_network(
     """Train one of the networks of PLANS, or go on with it, and write its averaged weights in float32.
 
     plan: that of PLANS, perhaps with another length or seed. The denoiser needs the identity encoder's weights.
+    Training the identity encoder, on or anew, throws away the directions that were fitted on it.
     """
     torch.manual_seed(plan.seed)
     network, loss = _TASKS[name](workshop)
     network = network.to(device).to(memory_format=torch.channels_last)
     run = train(network, loss, plan, workshop.checkpoint(name), on_progress)
     facts = {"steps": str(run.step), "planned": str(plan.steps), "seed": str(plan.seed)}
+    if name == "identity":
+        workshop.directions.unlink(missing_ok=True)
     if name == "clip":
         facts[CLIP_FACTS] = json.dumps(clip_facts())
     write_tensors(workshop.averaged(name), run.ema.state_dict(), facts)
@@ -145,20 +153,32 @@ def trained_identity(workshop: Workshop) -> IdentityEncoder:
 
 
 def conditions(workshop: Workshop) -> Conditions:
-    """Everything the denoiser is told about the workshop's faces."""
-    return conditions_of(trained_identity(workshop), workshop.faces)
+    """Everything the denoiser is told about the workshop's faces, with the directions that it heard before."""
+    kept = _kept_directions(workshop)
+    known = conditions_of(trained_identity(workshop), workshop.faces, kept)
+    if kept is None:
+        keep_directions(workshop.directions, known.directions)
+    return known
 
 
-def conditions_of(encoder: IdentityEncoder, faces: Faces) -> Conditions:
+def conditions_of(encoder: IdentityEncoder, faces: Faces, kept: Directions | None = None) -> Conditions:
     """Everything the denoiser is told about rendered faces, by an identity encoder that looks at ENCODERS.side."""
     z_id = encode_people(encoder, faces.seen_at(ENCODERS.side))
     z_person = person_means(z_id, faces.person)
-    return Conditions(z_id, z_person, fit_directions(z_person, faces), pair_weights(faces))
+    return Conditions(z_id, z_person, kept or fit_directions(z_person, faces), pair_weights(faces))
 
 
 def directions(workshop: Workshop) -> Directions:
     """The pack's attribute directions and latent statistics."""
-    return conditions(workshop).directions
+    return _kept_directions(workshop) or conditions(workshop).directions
+
+
+def _kept_directions(workshop: Workshop) -> Directions | None:
+    path = workshop.directions
+    try:
+        return Directions(**load_file(path)) if path.exists() else None
+    except (OSError, SafetensorError, TypeError) as error:
+        raise ModelFilesError(f"{path} cannot be read as directions ({error}); delete it to fit them anew") from error
 
 
 def _identity(workshop: Workshop) -> tuple[nn.Module, LossOf]:

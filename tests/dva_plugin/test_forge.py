@@ -31,22 +31,30 @@ def test_a_pack_is_made_from_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert main(["forge", "pack", *where, "--pack", str(pack)]) == 0  # a second time, over the first
     assert load_pack(pack).hash == made.hash
     assert sorted(p.name for p in tmp_path.iterdir()) == ["faces", "forge", "pack"]
-    _train_a_pack_further(faces, pack, tmp_path / "further", tmp_path / "better")
+    _train_a_pack_further(tmp_path / "more", pack, tmp_path / "further", tmp_path / "better")
 
 
 def _train_a_pack_further(faces: Path, pack: Path, further: Path, better: Path) -> None:
+    """On other faces: what the denoiser has heard as an attribute stays what it hears."""
+    assert main(["forge", "render", str(faces / "b.safetensors"), "--people", "1", "--seed", "5"]) == 0
     assert main(["forge", "unpack", "--pack", str(pack), "--out", str(further)]) == 0
     where = ["--data", str(faces), "--out", str(further)]
     assert main(["forge", "pack", *where, "--pack", str(better)]) == 0
-    for name in ("denoiser.safetensors", "encoders.safetensors"):  # directions are fitted anew
+    for name in ("denoiser.safetensors", "encoders.safetensors", "attributes.safetensors"):
         before, after = load_file(pack / name), load_file(better / name)
         assert before.keys() == after.keys()
         assert all(torch.equal(before[n], after[n]) for n in before)
+    units = [[attribute.unit for attribute in load_pack(each).attributes] for each in (pack, better)]
+    assert units[0] == pytest.approx(units[1], abs=2e-4)
     untrained = load_pack(better).hash
     assert main(["forge", "train", "denoiser", *where, "--steps", "2", "--device", "cpu", "--seed", "4"]) == 0
     assert main(["forge", "pack", *where, "--pack", str(better)]) == 0
     assert load_pack(better).hash != untrained
+    directions = [load_file(each / "attributes.safetensors")["directions"] for each in (pack, better)]
+    assert torch.equal(*directions)
     assert load_pack(better).facts["training"]["networks"]["denoiser"]["steps"] == "2"
+    assert main(["forge", "train", "identity", *where, "--steps", "1", "--device", "cpu"]) == 0
+    assert not (further / "directions.safetensors").exists()  # another z_id has other directions
 
 
 def test_a_folder_that_holds_something_else_is_not_replaced_by_a_pack(

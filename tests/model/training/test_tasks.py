@@ -10,11 +10,12 @@ pytest.importorskip("numba")
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from dva.model.errors import ModelFilesError
 from dva.model.samplers import ddim_step
 from dva.model.schedule import NoiseSchedule
 from dva.model.synth import ATTRIBUTES, STYLE, brings
 from dva.model.synth.toggling import USUAL
-from dva.model.training.attributes import Directions, fit_directions, person_means
+from dva.model.training.attributes import Directions, fit_directions, keep_directions, person_means
 from dva.model.training.augment import occlude, photometric, shift, shift_points
 from dva.model.training.data import Faces, load_faces, render_shard
 from dva.model.training.denoiser import (
@@ -28,6 +29,7 @@ from dva.model.training.denoiser import (
     paired_losses,
 )
 from dva.model.training.identity import margin_softmax
+from dva.model.training.recipe import Workshop, directions
 from dva.model.training.way import START, walked_change, way_gone
 
 SIZE = 16
@@ -138,6 +140,17 @@ def test_the_direction_of_an_attribute_is_found_where_it_was_put(faces: Faces):
     found = fit_directions(z, made)
     right = ((((z - found.mean) / found.std) @ found.directions.T + found.biases > 0) == (signs > 0.5)).float().mean()
     assert right > 0.97
+
+
+def test_directions_that_cannot_be_read_are_no_reason_to_fit_others_silently(faces: Faces, tmp_path: Path):
+    workshop = Workshop.open(faces, tmp_path)
+    d = 5
+    kept = Directions(torch.randn(26, d), torch.zeros(26), torch.zeros(d), torch.ones(d), torch.rand(26))
+    keep_directions(workshop.directions, kept)
+    assert torch.equal(directions(workshop).steps(), kept.steps())
+    workshop.directions.write_bytes(workshop.directions.read_bytes()[:-9])
+    with pytest.raises(ModelFilesError, match="delete it to fit them anew"):
+        directions(workshop)
 
 
 class Oracle(nn.Module):
