@@ -91,10 +91,10 @@ def hair_thickness(cut: Haircut, points: FloatArray, inside: FloatArray) -> Floa
     thick = cut.volume * rising * (sides + (1.25 - sides) * top)
     lift = step(0.1, 0.8, points[:, 2]) * step(0.45, 0.85, y) * (1 - cut.bald) * (1 - cut.hat)
     thick = thick + 0.07 * (1 + s.hair_lift) * lift * rising * (0 if cut.bangs else 1)
-    wave = 0.16 + 0.14 * cut.wavy
+    wave = 0.16 + 0.20 * cut.wavy
     thick = thick * (1 + wave * ripple(points, 6 + 4 * cut.wavy + s.curl, cut.waves) + 0.16 * _strands(cut, points))
     if cut.wavy:
-        thick = thick * (1 + 0.24 * _crests(*flow(cut, points)))
+        thick = thick * (1 + 0.24 * _crests(y))
     if not (cut.bangs or cut.bald or cut.hat):
         parting = np.exp(-(((points[:, 0] - 0.32 * s.hair_part) / 0.05) ** 2)) * step(0.1, 0.6, y)
         thick = thick * (1 - 0.55 * parting * step(-0.2, 0.3, points[:, 2]))
@@ -118,13 +118,13 @@ def flow(cut: Haircut, points: FloatArray) -> tuple[FloatArray, FloatArray]:
     x, y, z = points.T
     across = np.arctan2(x - 0.12 * s.hair_part * step(0.2, 0.9, y), z + 0.12) * 1.2 + 0.25 * s.hair_sweep * y
     if cut.wavy:
-        across = across + 0.16 * np.sin(y * 9 + AZIMUTH * 3)
+        across = across + 0.16 * np.sin(10.5 * y)
     return across, y - 0.5 * z
 
 
-def _crests(u: FloatArray, v: FloatArray) -> FloatArray:
+def _crests(y: FloatArray) -> FloatArray:
     """The height of each place of the hair among its curls, -1 to 1: they stand out where they are painted light."""
-    return np.asarray(np.vectorize(crest, otypes=[float])(u, v))
+    return np.asarray(np.vectorize(crest, otypes=[float])(y))
 
 
 def add_hair(mesh: MeshBuilder, cut: Haircut, radii: FloatArray, skin: FloatArray, shape: Shape) -> None:
@@ -150,8 +150,8 @@ def _add_curtain(mesh: MeshBuilder, cut: Haircut, shape: Shape) -> None:
     y = 0.55 + (tips - 0.55) * down + 0 * around
     width = (0.70 * shape.head_w + cut.volume * 1.1 + 0.05) * (0.80 + 0.20 * step(0, 0.28, down))
     width = width + 0.10 * step(0.3, 1, down) * (1 + s.hair_volume) * 0.7 - 0.05 * step(0.35, 0.8, down)
-    u, v = around * 1.2 + 0.16 * wavy * np.sin(y * 9 + around * 3), y * 0.8
-    wave = 0.010 * np.sin(y * 8.5 + 2.2 * np.sin(around * 3 + cut.waves)) + 0.065 * wavy * _crests(u, v)
+    u, v = around * 1.2 + 0.16 * wavy * np.sin(10.5 * y), y * 0.8
+    wave = 0.010 * np.sin(y * 8.5 + 2.2 * np.sin(around * 3 + cut.waves)) + 0.085 * wavy * _crests(y)
     wave = wave * step(0.2, 0.6, down) + 0.014 * np.sin(around * 31 + 2 * np.sin(y * 3))
     sine = np.sign(np.sin(around)) * np.abs(np.sin(around)) ** 0.75
     depth = (0.86 + cut.volume) * np.where(np.cos(around) > 0, 0.62, 1.0) + wave

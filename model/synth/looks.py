@@ -237,6 +237,6 @@ def _hair(identity: Identity, s: Style) -> Hair:
         colour=shade_of(base, 1 + 0.28 * s.hair_shade, 0.10 * s.hair_warmth),
         gloss=0.5 + 0.3 * s.hair_gloss,
         streaks=0.10 * identity.has("Gray_Hair"),
-        curls=0.8 * identity.has("Wavy_Hair"),
+        curls=1.0 * identity.has("Wavy_Hair"),
         scalp=1.0,
     )

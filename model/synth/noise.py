@@ -36,9 +36,9 @@ def smoothstep(zero_at: float, one_at: float, x: float) -> float:
 
 
 @compiled
-def crest(u: float, v: float) -> float:
-    """Height of curly hair, -1 to 1, at u across and v along it: rows across the strands, themselves bent."""
-    return math.sin(17.0 * v + 1.6 * math.sin(3.0 * u))
+def crest(y: float) -> float:
+    """Height of curly hair, -1 to 1, at a height y in the head: rows that lie level, one of them beside the eyes."""
+    return math.cos(10.5 * y)
 
 
 @compiled

@@ -36,8 +36,8 @@ CAMERA = 0.8
 """How strong a camera the pictures are seen through (augment.photometric). Trained through a mild one, edits of a
 bright or hazy shot added light where there was no room for it."""
 HARD = {
-    "Young": 6.0,
-    "Wavy_Hair": 6.0,
+    "Young": 3.0,
+    "Wavy_Hair": 15.0,
     "Eyeglasses": 2.5,
     **dict.fromkeys(("No_Beard", "Brown_Hair", "Receding_Hairline", "Narrow_Eyes", "Pale_Skin"), 2.0),
     **dict.fromkeys(("Big_Nose", "Bags_Under_Eyes", "Big_Lips", "Bushy_Eyebrows", "Wearing_Hat"), 2.0),

@@ -181,16 +181,22 @@ def test_curls_lie_as_usual_where_a_toggle_brings_them_and_as_they_like_where_th
     assert agreement(*grown) < 0.95
 
 
-def test_light_rises_and_falls_along_curls_and_hardly_along_straight_hair():
-    """Twice as much from one row of squares to the next, where hair hangs beside the face."""
+def test_curls_lie_in_level_rows_that_the_face_foretells():
+    """Light beside the eyes and above the mouth, dark between: what a network can place that sees eyes and mouth."""
+    straight, curly = (
+        render(build_head(person("Young", "No_Beard", "Long_Hair", *more)), STILL, SCENE, 128, crop_of=PLAIN_HEAD)
+        for more in ((), ("Wavy_Hair",))
+    )
+    hair = (straight.parsing == curly.parsing) & (straight.parsing == PARSING.index("hair"))
+    eyes, mouth = (straight.landmarks[rows, 1].mean() * 128 for rows in (slice(36, 48), slice(48, 68)))
 
-    def along(*more):
-        picture = render(build_head(person("Young", "No_Beard", "Long_Hair", *more)), STILL, SCENE, 128)
-        hair = squares(picture.parsing == PARSING.index("hair"), 4) > 0.99
-        rows = np.abs(np.diff(squares(picture.image.mean(-1), 4), axis=0))
-        return rows[hair[1:] & hair[:-1]].mean()
+    def gain(way):
+        row = round(eyes + way * (mouth - eyes))
+        there = hair[row - 2 : row + 3]
+        before, after = (picture.image[row - 2 : row + 3][there].mean() for picture in (straight, curly))
+        return after / before
 
-    assert along("Wavy_Hair") > 2 * along()
+    assert min(gain(0.0), gain(0.86)) > 1.3 * gain(0.43)
 
 
 @pytest.mark.parametrize("tone", [-0.8, 0.0])
