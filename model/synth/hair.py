@@ -8,7 +8,7 @@ from ..types import FloatArray
 from .head import Shape
 from .identity import Identity, Style
 from .mesh import AZIMUTH, HAIR, MeshBuilder, grid, ripple, shell, step, textured, touching
-from .noise import crest
+from .noise import ROWS, crest
 
 BALD_CROWN = 3.0
 """A hairline above every head."""
@@ -118,7 +118,7 @@ def flow(cut: Haircut, points: FloatArray) -> tuple[FloatArray, FloatArray]:
     x, y, z = points.T
     across = np.arctan2(x - 0.12 * s.hair_part * step(0.2, 0.9, y), z + 0.12) * 1.2 + 0.25 * s.hair_sweep * y
     if cut.wavy:
-        across = across + 0.16 * np.sin(10.5 * y)
+        across = across + 0.16 * np.sin(ROWS * y)
     return across, y - 0.5 * z
 
 
@@ -150,7 +150,7 @@ def _add_curtain(mesh: MeshBuilder, cut: Haircut, shape: Shape) -> None:
     y = 0.55 + (tips - 0.55) * down + 0 * around
     width = (0.70 * shape.head_w + cut.volume * 1.1 + 0.05) * (0.80 + 0.20 * step(0, 0.28, down))
     width = width + 0.10 * step(0.3, 1, down) * (1 + s.hair_volume) * 0.7 - 0.05 * step(0.35, 0.8, down)
-    u, v = around * 1.2 + 0.16 * wavy * np.sin(10.5 * y), y * 0.8
+    u, v = around * 1.2 + 0.16 * wavy * np.sin(ROWS * y), y * 0.8
     wave = 0.010 * np.sin(y * 8.5 + 2.2 * np.sin(around * 3 + cut.waves)) + 0.085 * wavy * _crests(y)
     wave = wave * step(0.2, 0.6, down) + 0.014 * np.sin(around * 31 + 2 * np.sin(y * 3))
     sine = np.sign(np.sin(around)) * np.abs(np.sin(around)) ** 0.75

@@ -4,6 +4,9 @@ import math
 
 from .compiled import Vec3, compiled
 
+ROWS = 10.5
+"""How close the rows of curls lie, in radians a head unit of height."""
+
 
 @compiled
 def lattice(i: int, j: int, k: int) -> float:
@@ -38,7 +41,7 @@ def smoothstep(zero_at: float, one_at: float, x: float) -> float:
 @compiled
 def crest(y: float) -> float:
     """Height of curly hair, -1 to 1, at a height y in the head: rows that lie level, one of them beside the eyes."""
-    return math.cos(10.5 * y)
+    return math.cos(ROWS * y)
 
 
 @compiled
