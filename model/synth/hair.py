@@ -31,7 +31,7 @@ class Haircut:
     phase: float
     """Where the locks lie."""
     waves: float
-    """Where the curls lie, which is for `curl` alone to say: synth/toggling.py settles how curls come."""
+    """Where the slow ripple under the curls lies. For `curl` alone to say: synth/toggling.py settles how curls come."""
 
     @property
     def volume(self) -> float:
