@@ -150,7 +150,6 @@ def _add_curtain(mesh: MeshBuilder, cut: Haircut, shape: Shape) -> None:
     y = 0.55 + (tips - 0.55) * down + 0 * around
     width = (0.70 * shape.head_w + cut.volume * 1.1 + 0.05) * (0.80 + 0.20 * step(0, 0.28, down))
     width = width + 0.10 * step(0.3, 1, down) * (1 + s.hair_volume) * 0.7 - 0.05 * step(0.35, 0.8, down)
-    u, v = around * 1.2 + 0.16 * wavy * np.sin(ROWS * y), y * 0.8
     wave = 0.010 * np.sin(y * 8.5 + 2.2 * np.sin(around * 3 + cut.waves)) + 0.085 * wavy * _crests(y)
     wave = wave * step(0.2, 0.6, down) + 0.014 * np.sin(around * 31 + 2 * np.sin(y * 3))
     sine = np.sign(np.sin(around)) * np.abs(np.sin(around)) ** 0.75
@@ -159,4 +158,5 @@ def _add_curtain(mesh: MeshBuilder, cut: Haircut, shape: Shape) -> None:
     points += ripple(points, 5, cut.phase)[:, None] * np.array([0.03, 0, 0.03])
     edge = (1 - np.abs(across)) * (np.pi - start) * 1.2 - 0.02 + 0 * down
     clip = np.minimum(edge, (1 - down) * 1.5 - 0.08 + 0 * across)
-    mesh.add(points, grid(rows, columns), HAIR, textured(points, clip.reshape(-1), u.reshape(-1), v.reshape(-1)))
+    u = around * 1.2 + 0.16 * wavy * np.sin(ROWS * y)
+    mesh.add(points, grid(rows, columns), HAIR, textured(points, clip.reshape(-1), u.reshape(-1), y.reshape(-1) * 0.8))

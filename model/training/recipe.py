@@ -114,18 +114,27 @@ def train_network(
     """Train one of the networks of PLANS, or go on with it, and write its averaged weights in float32.
 
     plan: that of PLANS, perhaps with another length or seed. The denoiser needs the identity encoder's weights.
-    Training the identity encoder, on or anew, throws away the directions that were fitted on it.
+    An identity encoder that comes out another throws away the directions that were fitted on it.
     """
     torch.manual_seed(plan.seed)
     network, loss = _TASKS[name](workshop)
     network = network.to(device).to(memory_format=torch.channels_last)
     run = train(network, loss, plan, workshop.checkpoint(name), on_progress)
     facts = {"steps": str(run.step), "planned": str(plan.steps), "seed": str(plan.seed)}
-    if name == "identity":
+    if name == "identity" and not _holds(workshop.averaged(name), run.ema.state_dict()):
         workshop.directions.unlink(missing_ok=True)
     if name == "clip":
         facts[CLIP_FACTS] = json.dumps(clip_facts())
     write_tensors(workshop.averaged(name), run.ema.state_dict(), facts)
+
+
+def _holds(path: Path, state: dict[str, Tensor]) -> bool:
+    """Whether a file can be read and has these weights."""
+    try:
+        kept = load_file(path)
+    except (OSError, SafetensorError):
+        return False
+    return kept.keys() == state.keys() and all(torch.equal(kept[name], state[name].cpu()) for name in kept)
 
 
 def training_facts(workshop: Workshop, network: str) -> dict[str, str]:

@@ -30,6 +30,8 @@ def test_a_pack_is_made_from_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert len(made.attributes) == len(made.directions) == 26
     assert main(["forge", "pack", *where, "--pack", str(pack)]) == 0  # a second time, over the first
     assert load_pack(pack).hash == made.hash
+    assert main(["forge", "train", "identity", *where, "--steps", "1", "--device", "cpu", "--seed", "4"]) == 0
+    assert (out / "directions.safetensors").exists()  # it was trained to its end already, and is the same
     assert sorted(p.name for p in tmp_path.iterdir()) == ["faces", "forge", "pack"]
     _train_a_pack_further(tmp_path / "more", pack, tmp_path / "further", tmp_path / "better")
 
