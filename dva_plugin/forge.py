@@ -28,7 +28,9 @@ def add_forge_steps(forge: argparse.ArgumentParser) -> None:
     )
     train.add_argument("--data", type=Path, required=True, help="folder of shards")
     train.add_argument("--out", type=Path, required=True, help="folder of checkpoints")
-    train.add_argument("--steps", type=int, help="length of the whole training (default: the recipe's)")
+    train.add_argument("--steps", type=int, help="step at which the training ends (default: the recipe's)")
+    train.add_argument("--begin", type=int, help="step at which it began, where an unpacked network is trained on")
+    train.add_argument("--rate", type=float, help="highest learning rate (default: the recipe's)")
     train.add_argument("--minutes", type=float, default=math.inf, help="stop after this long; call again to go on")
     train.add_argument("--seed", type=seed_number, default=0)
     train.add_argument("--device", choices=DEVICE_NAMES, default="auto", help="where to compute (default auto)")
@@ -43,8 +45,8 @@ def add_forge_steps(forge: argparse.ArgumentParser) -> None:
     text.add_argument("--pack", type=Path, required=True, help="pack folder to complete")
     text.add_argument("--out", type=Path, required=True, help="folder of checkpoints")
     text.set_defaults(run=_text)
-    unpack = steps.add_parser("unpack", help="lay a pack's networks out as checkpoints, to train them further")
-    unpack.add_argument("--pack", type=Path, required=True, help="pack folder to read")
+    unpack = steps.add_parser("unpack", help="lay a pack's or a judge's networks out, to train them further")
+    unpack.add_argument("--pack", type=Path, required=True, help="folder of a pack or a judge to read")
     unpack.add_argument("--out", type=Path, required=True, help="folder of checkpoints to write")
     unpack.set_defaults(run=_unpack)
     judge = steps.add_parser("judge", help="assemble the judge's trained networks, and measure what they are worth")
@@ -81,7 +83,8 @@ def _train(options: argparse.Namespace) -> None:
     from ..model.training.recipe import PLANS, Workshop, train_network
 
     plan = replace(PLANS[options.network], seconds=options.minutes * 60, seed=options.seed)
-    plan = plan if options.steps is None else replace(plan, steps=options.steps)
+    said = {name: getattr(options, name) for name in ("steps", "begin", "rate")}
+    plan = replace(plan, **{name: value for name, value in said.items() if value is not None})
     workshop = Workshop.open(load_faces(options.data), options.out)
     with ConsoleProgress(text_changes=True) as progress:
         train_network(options.network, workshop, plan, choose_device(options.device), progress)
@@ -110,9 +113,12 @@ def _text(options: argparse.Namespace) -> None:
 
 
 def _unpack(options: argparse.Namespace) -> None:
+    from ..model.metrics.judge import JUDGE_FACTS
     from ..model.training.assemble import unpack
+    from ..model.training.assemble_judge import unpack_judge
 
-    unpack(options.pack, options.out)
+    lay_out = unpack_judge if (options.pack / JUDGE_FACTS).exists() else unpack
+    lay_out(options.pack, options.out)
     say(f"wrote {options.out}")
 
 

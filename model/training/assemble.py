@@ -129,13 +129,18 @@ def unpack(folder: Path, out: Path) -> None:
     states = {name: _under(f"{name}.", encoders) for name in ("landmarks", "parser")}
     states["denoiser"] = load_file(folder / "denoiser.safetensors")
     for name, state in states.items():
-        weights = {n: t.float() if t.is_floating_point() else t for n, t in state.items()}
-        write_tensors(out / f"{name}.ema.safetensors", weights, told[name])
-        both = {f"{part}.{n}": t.clone() for part in ("network", "ema") for n, t in weights.items()}
-        write_tensors(out / f"{name}.safetensors", both, {"step": told[name]["steps"]})
+        lay_out(out, name, state, told[name])
     identity = {f"encoder.{n}": t.float() for n, t in _under("identity.", encoders).items()}
     write_tensors(out / "identity.ema.safetensors", identity, told["identity"])
     keep_directions(out / KEPT, _directions_of(pack))
+
+
+def lay_out(out: Path, name: str, state: dict[str, Tensor], facts: dict[str, str]) -> None:
+    """Write one network's weights as its training left them: averaged, and as a checkpoint without moments."""
+    weights = {n: t.float() if t.is_floating_point() else t for n, t in state.items()}
+    write_tensors(out / f"{name}.ema.safetensors", weights, facts)
+    both = {f"{part}.{n}": t.clone() for part in ("network", "ema") for n, t in weights.items()}
+    write_tensors(out / f"{name}.safetensors", both, {"step": facts["steps"]})
 
 
 def _directions_of(pack: Pack) -> Directions:

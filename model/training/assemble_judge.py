@@ -20,9 +20,11 @@ from ..metrics.judge import (
     SIDE,
     Judge,
     JudgeIdentity,
+    load_judge,
 )
 from ..synth import ATTRIBUTES
 from ..types import ByteArray, FloatArray
+from .assemble import lay_out
 from .augment import signed
 from .data import Faces
 from .judge_identity import heads
@@ -64,6 +66,18 @@ def assemble_judge(workshop: Workshop, folder: Path, note: str, clips: Mapping[s
     part = folder / (JUDGE_FACTS + ".part")
     part.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
     part.replace(folder / JUDGE_FACTS)
+
+
+def unpack_judge(folder: Path, out: Path) -> None:
+    """Lay a judge's networks out as trainings leave them, the classifier to be trained further.
+
+    The recogniser's checkpoint cannot be made: its classifier of training people is not kept. Raises ModelFilesError.
+    """
+    judge = load_judge(folder)
+    told = judge.facts["training"]["networks"]
+    lay_out(out, "judge", judge.classifier.state_dict(), told["judge"])
+    recogniser = {f"encoder.{n}": t for n, t in judge.identity.state_dict().items()}
+    write_tensors(out / "judge_identity.ema.safetensors", recogniser, told["judge_identity"])
 
 
 def trained_judge(workshop: Workshop) -> tuple[Judge, JudgeIdentity]:

@@ -26,6 +26,8 @@ class Plan:
 
     steps: int
     rate: float
+    begin: int = 0
+    """The step at which this training began, of a network that another had brought so far."""
     warmup: int = 100
     decay: float = 1e-4
     """AdamW's weight decay."""
@@ -37,8 +39,9 @@ class Plan:
 
     def rate_at(self, step: int) -> float:
         """Linear warm-up, then a cosine down to a hundredth."""
-        share = min(step / max(self.steps, 1), 1.0)
-        return self.rate * min(1.0, (step + 1) / self.warmup) * (0.505 + 0.495 * math.cos(math.pi * share))
+        done = max(step - self.begin, 0)
+        share = min(done / max(self.steps - self.begin, 1), 1.0)
+        return self.rate * min(1.0, (done + 1) / self.warmup) * (0.505 + 0.495 * math.cos(math.pi * share))
 
 
 @dataclass

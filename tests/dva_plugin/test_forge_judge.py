@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 pytest.importorskip("numba")
 
@@ -41,6 +42,22 @@ def test_a_judge_is_made_from_nothing_and_says_what_it_is_worth(tmp_path: Path, 
     assert set(worth["attributes"]["each"]) == set(ATTRIBUTES)
     assert worth["identity"]["rendered"]["pairs"] > worth["identity"]["rendered"]["same"] > 0
     assert sorted(p.name for p in pack.iterdir()) == ["judge.json", "judge.safetensors"]
+    _train_a_judge_further(data, pack, tmp_path / "further", tmp_path / "better")
+
+
+def _train_a_judge_further(data: Path, pack: Path, further: Path, better: Path) -> None:
+    """Unpacked and assembled again it is the same judge; trained on, only its classifier is another."""
+    where = ["--data", str(data), "--out", str(further)]
+    assert main(["forge", "unpack", "--pack", str(pack), "--out", str(further)]) == 0
+    assert main(["forge", "judge", *where, "--pack", str(better)]) == 0
+    assert load_judge(better).hash == load_judge(pack).hash
+    longer = ["--begin", "1", "--steps", "3", "--rate", "1e-3", "--device", "cpu"]
+    assert main(["forge", "train", "judge", *where, *longer]) == 0
+    assert main(["forge", "judge", *where, "--pack", str(better)]) == 0
+    before, after = (load_file(each / "judge.safetensors") for each in (pack, better))
+    changed = {n.partition(".")[0] for n in before if not torch.equal(before[n], after[n])}
+    assert changed == {"classifier"}
+    assert load_judge(better).facts["training"]["networks"]["judge"]["steps"] == "3"
 
 
 def test_what_a_head_wears_does_not_make_another_person(faces: Faces):

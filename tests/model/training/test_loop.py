@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -68,3 +69,8 @@ def test_the_rate_warms_up_and_falls_to_a_hundredth():
     assert PLAN.rate_at(40) == pytest.approx(0.0005)
     rates = [PLAN.rate_at(step) for step in range(5, 41)]
     assert rates == sorted(rates, reverse=True)
+
+
+def test_a_network_that_is_trained_on_has_a_rise_and_a_fall_of_its_own():
+    later = replace(PLAN, begin=1000, steps=1040)
+    assert [later.rate_at(1000 + step) for step in range(41)] == [PLAN.rate_at(step) for step in range(41)]
