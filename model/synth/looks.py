@@ -11,6 +11,7 @@ from .colours import FRAMES, HAIR_TONES, IRISES, LIPSTICKS, SHADOWS, SKIN_TONES,
 from .compiled import Vec3
 from .head import Shape
 from .identity import HAIR_COLOURS, Identity, Style
+from .noise import scale
 
 
 class Features(NamedTuple):
@@ -50,9 +51,11 @@ class Makeup(NamedTuple):
 
 
 class FacialHair(NamedTuple):
-    """Strengths are 0 to 1; `colour` is that of the brows too."""
+    """Strengths are 0 to 1."""
 
     colour: Vec3
+    brows: Vec3
+    """Bushy ones are darker than the beard."""
     brow_density: float
     beard: float
     chin_only: float
@@ -166,7 +169,7 @@ def _features(identity: Identity, s: Style, shape: Shape) -> Features:
         hood=0.8 * max(-0.7 * s.eye_opening + 0.8 * old + 0.5 * narrow, 0.0),
         brow_y=shape.brow_y,
         brow_arch=0.10 + 0.06 * s.brow_arch - 0.025 * sex,
-        brow_thickness=0.030 + 0.007 * s.brow_thickness + 0.006 * sex + 0.034 * bushy,
+        brow_thickness=0.030 + 0.007 * s.brow_thickness + 0.006 * sex + 0.048 * bushy,
         mouth_y=shape.mouth_y,
         mouth_w=shape.mouth_w,
         lip_upper=shape.lip_upper,
@@ -219,7 +222,8 @@ def _facial_hair(identity: Identity, s: Style, hair: Vec3, skin: Vec3) -> Facial
     bushy = identity.has("Bushy_Eyebrows")
     return FacialHair(
         colour=(colour[0], colour[1], colour[2]),
-        brow_density=min(0.72 + 0.12 * s.brow_thickness + 0.2 * bushy, 0.97),
+        brows=scale((colour[0], colour[1], colour[2]), 1 - 0.45 * bushy),
+        brow_density=min(0.72 + 0.12 * s.brow_thickness + 0.25 * bushy, 0.97),
         beard=0.94 * bearded,
         chin_only=float(goatee),
         mustache=0.95 * mustache,

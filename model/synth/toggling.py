@@ -12,10 +12,10 @@ CLEAR_COVER = 0.4
 
 USUAL: dict[str, dict[str, float]] = {
     "Eyeglasses": {
-        "glasses_shape": 0.0,
-        "glasses_size": 0.3,
-        "glasses_thickness": 0.6,
-        "glasses_hue": -1.0,
+        "glasses_shape": 0.5,
+        "glasses_size": 1.0,
+        "glasses_thickness": -0.2,
+        "glasses_hue": -0.6,
         "glasses_light": 0.0,
         "lens_tint": -1.0,
     },
@@ -25,7 +25,7 @@ USUAL: dict[str, dict[str, float]] = {
     "Wavy_Hair": {"curl": 0.0},
     "Bangs": {"fringe_height": 0.0, "fringe_slant": 0.0},
     "Mustache": {"mustache_droop": 0.0},
-    "No_Beard": {"beard_length": 0.0, "mustache_droop": 0.0},
+    "No_Beard": {"beard_length": -0.8, "mustache_droop": 0.0},
     "Goatee": {"beard_length": 0.0, "mustache_droop": 0.0},
 }
 """How a thing looks that a toggle brings. Nothing about a person foretells which glasses or which hat come, and a

@@ -38,8 +38,9 @@ PAIRED_VIEWS = 2
 HELD = 0.15
 """Share of views with a hand or a microphone before the face."""
 RARE = {
-    **dict.fromkeys(("Young", "Wavy_Hair"), 3.0),
-    **dict.fromkeys(("Eyeglasses", "Wearing_Hat", "No_Beard", "Bald", "Big_Nose", "Narrow_Eyes"), 2.0),
+    "Wavy_Hair": 6.0,
+    **dict.fromkeys(("Eyeglasses", "Bushy_Eyebrows"), 4.0),
+    **dict.fromkeys(("Young", "Wearing_Hat", "No_Beard", "Bald", "Big_Nose", "Narrow_Eyes"), 2.0),
     **dict.fromkeys(("Wearing_Lipstick", "Pale_Skin", "Rosy_Cheeks", "Male", "Bags_Under_Eyes", "Big_Lips"), 1.5),
 }
 """Toggles drawn more often than the others: small or rare structures that training learns last."""

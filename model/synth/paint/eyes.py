@@ -24,7 +24,7 @@ def paint_brow(paint: Paint, spot: Spot, look: Look, pose: Pose) -> Paint:
     strands = value_noise(ax * 70 + y * 40 + look.texture, y * 22 - ax * 18, 5.5)
     edge = smoothstep(1.35, 0.45, abs(y - middle) / half + 0.8 * (strands - 0.5))
     share = min(hair.brow_density * edge * (0.65 + 0.5 * strands), 0.97)
-    paint = cover(paint, hair.colour, share)
+    paint = cover(paint, hair.brows, share)
     return relabel(paint, IN_BROWS) if share > 0.35 else paint
 
 

@@ -22,8 +22,9 @@ def paint_hair(spot: Spot, normal: Vec3, look: Look) -> Paint:
     strand = strand_tone(spot, o)
     mass = value_noise(spot.u * 4 + o, spot.v * 2.0, 5.0) - 0.5
     light = (0.46 + 0.50 * lock + 0.40 * strand + 0.30 * mass) * (0.70 + 0.30 * smoothstep(-0.02, 0.16, spot.clip))
-    light *= 1 + look.hair.curls * (0.5 * crest(spot.rest[1]) - 0.1)
-    grey = 0.25 * look.hair.streaks * smoothstep(0.5, 0.8, strand)
+    row = crest(spot.rest[1])
+    light *= 1 + look.hair.curls * (0.7 * row - 0.1)
+    grey = 0.25 * look.hair.streaks * smoothstep(0.5, 0.8, strand) + 0.045 * look.hair.curls * max(row, 0.0) ** 2
     c = look.hair.colour
     colour = (c[0] * light + grey, c[1] * light + grey, c[2] * light + grey)
     bent = (normal[0] + 0.55 * (lock - 0.5) + 0.4 * (strand - 0.5), normal[1] + 0.35 * mass, normal[2])
