@@ -3,11 +3,12 @@
 from pathlib import Path
 
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
 from ..packs.folder import write_pack
-from ..packs.pack import FORMAT_VERSION, Pack, load_pack
+from ..packs.pack import FORMAT_VERSION, TEXT_FILE, Pack, load_pack
 from ..synth import ATTRIBUTES
 from ..types import Region
 from .attributes import KEPT, Directions, keep_directions
@@ -120,8 +121,9 @@ def assemble_pack(workshop: Workshop, folder: Path, note: str) -> None:
 def unpack(folder: Path, out: Path) -> None:
     """Lay a pack's networks out as trainings leave them: averaged weights, checkpoints to go on from, directions.
 
-    The optimiser's moments are not in a pack, so it starts afresh at the step that pack.json names. The identity
-    encoder's checkpoint cannot be made: its classifier of training people is in no pack. Raises ModelFilesError.
+    Its CLIP comes along, so that the pack that is assembled anew has it. The optimiser's moments are not in a pack, so
+    it starts afresh at the step that pack.json names. The identity encoder's checkpoint cannot be made: its classifier
+    of training people is in no pack. Raises ModelFilesError.
     """
     pack = load_pack(folder)
     told = pack.facts["training"]["networks"]
@@ -133,6 +135,9 @@ def unpack(folder: Path, out: Path) -> None:
     identity = {f"encoder.{n}": t.float() for n, t in _under("identity.", encoders).items()}
     write_tensors(out / "identity.ema.safetensors", identity, told["identity"])
     keep_directions(out / KEPT, _directions_of(pack))
+    if (text := folder / TEXT_FILE).exists():
+        with safe_open(text, framework="pt") as file:
+            write_tensors(out / "clip.ema.safetensors", load_file(text), file.metadata() or {})
 
 
 def lay_out(out: Path, name: str, state: dict[str, Tensor], facts: dict[str, str]) -> None:

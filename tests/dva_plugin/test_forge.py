@@ -6,9 +6,11 @@ import torch
 pytest.importorskip("numba")
 
 from safetensors.torch import load_file
+from small_clip import write_small_clip
 
 from dva.dva_plugin.cli import main
-from dva.model.packs.pack import load_pack
+from dva.model.packs.pack import TEXT_FILE, load_pack
+from dva.model.packs.text import add_text
 
 
 def test_a_pack_is_made_from_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -37,12 +39,13 @@ def test_a_pack_is_made_from_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def _train_a_pack_further(faces: Path, pack: Path, further: Path, better: Path) -> None:
-    """On other faces: what the denoiser has heard as an attribute stays what it hears."""
+    """On other faces: what the denoiser has heard as an attribute stays what it hears, and texts can still be read."""
+    add_text(pack, write_small_clip(faces.parent / "clip.safetensors"))
     assert main(["forge", "render", str(faces / "b.safetensors"), "--people", "1", "--seed", "5"]) == 0
     assert main(["forge", "unpack", "--pack", str(pack), "--out", str(further)]) == 0
     where = ["--data", str(faces), "--out", str(further)]
     assert main(["forge", "pack", *where, "--pack", str(better)]) == 0
-    for name in ("denoiser.safetensors", "encoders.safetensors", "attributes.safetensors"):
+    for name in ("denoiser.safetensors", "encoders.safetensors", "attributes.safetensors", TEXT_FILE):
         before, after = load_file(pack / name), load_file(better / name)
         assert before.keys() == after.keys()
         assert all(torch.equal(before[n], after[n]) for n in before)
