@@ -82,6 +82,8 @@ def _mixed(ends: list[Tensor], gaps: list[Tensor]) -> Tensor:
     gram = apart @ apart.mT
     scale = gram.diagonal(dim1=1, dim2=2).amax(1).clamp(min=torch.finfo(gram.dtype).tiny)
     ridge = RIDGE * scale[:, None, None] * torch.eye(len(gaps) - 1, dtype=gram.dtype, device=gram.device)
-    weights = torch.linalg.solve(gram + ridge, apart @ newest[:, :, None])
+    weights, unsolved = torch.linalg.solve_ex(gram + ridge, apart @ newest[:, :, None])
+    # A row that stopped rounds ago has differences of nothing and a system of zeros: it stays at its newest end.
+    weights = torch.where((unsolved == 0)[:, None, None], weights, torch.zeros_like(weights))
     back = torch.stack([(b - a).flatten(1) for a, b in pairwise(ends)], dim=1)
     return ends[-1] - (weights.mT @ back).reshape(ends[-1].shape)

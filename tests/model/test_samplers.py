@@ -147,6 +147,18 @@ def test_anderson_converges_where_iteration_barely_shrinks_the_error(x0: Tensor)
     assert (mixed - wanted).norm() < (plain - wanted).norm() / 2
 
 
+def test_a_frame_that_is_done_waits_for_one_that_never_settles(x0: Tensor):
+    """Its last iterates are equal, so there is nothing left to mix; it ends where it ends alone."""
+    x0, restless = x0.float(), torch.Generator().manual_seed(3)
+
+    def eps(x: Tensor, t: int) -> Tensor:
+        return torch.cat([torch.zeros_like(x[:1]), 3 * torch.randn(x[1:].shape, generator=restless)])
+
+    together, alone = anderson_encode(x0, LEVELS, eps), anderson_encode(x0[:1], LEVELS, eps)
+    assert torch.isfinite(together).all()
+    assert torch.equal(together[:1], alone)
+
+
 @pytest.mark.parametrize("solver", TWO_STEP)
 def test_two_step_solvers_refuse_a_path_of_one_step(solver: Solver):
     with pytest.raises(UsageError, match="two-step solver needs more than 2 steps from time 600; take 4"):
