@@ -65,7 +65,7 @@ LENGTHS = {
     "Rosy_Cheeks": 1.5,
     "Wearing_Lipstick": 1.0,
     "Heavy_Makeup": 1.25,
-    "Bushy_Eyebrows": 2.25,
+    "Bushy_Eyebrows": 1.9,
     "Big_Nose": 1.3,
     "Big_Lips": 1.9,
     "Narrow_Eyes": 2.1,
