@@ -30,7 +30,7 @@ def add_forge_steps(forge: argparse.ArgumentParser) -> None:
     train.add_argument("--out", type=Path, required=True, help="folder of checkpoints")
     train.add_argument("--steps", type=int, help="step at which the training ends (default: the recipe's)")
     train.add_argument("--begin", type=int, help="step at which it began, where an unpacked network is trained on")
-    train.add_argument("--rate", type=float, help="highest learning rate (default: the recipe's)")
+    train.add_argument("--rate", type=learning_rate, help="highest learning rate (default: the recipe's)")
     train.add_argument("--minutes", type=float, default=math.inf, help="stop after this long; call again to go on")
     train.add_argument("--seed", type=seed_number, default=0)
     train.add_argument("--device", choices=DEVICE_NAMES, default="auto", help="where to compute (default auto)")
@@ -66,6 +66,17 @@ def seed_number(text: str) -> int:
     if not (text.isdecimal() and int(text) < 2**32):
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 to {2**32 - 1}")
     return int(text)
+
+
+def learning_rate(text: str) -> float:
+    """A rate that an optimiser takes: argparse's type of --rate."""
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = math.nan
+    if not 0 < rate < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number between 0 and 1")
+    return rate
 
 
 def _render(options: argparse.Namespace) -> None:

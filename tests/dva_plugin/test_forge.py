@@ -74,6 +74,12 @@ def test_a_folder_that_holds_something_else_is_not_replaced_by_a_pack(
     assert (photos / "holiday.jpg").read_bytes() == b"irreplaceable"
 
 
+@pytest.mark.parametrize("rate", ["-1", "0", "nan", "fast"])
+def test_a_rate_that_no_optimiser_takes_is_refused(rate: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["forge", "train", "parser", "--data", str(tmp_path), "--out", str(tmp_path), "--rate", rate]) == 2
+    assert f"{rate!r} is not a number between 0 and 1" in capsys.readouterr().err
+
+
 def test_rendered_faces_that_are_missing_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     assert main(["forge", "train", "parser", "--data", str(tmp_path / "none"), "--out", str(tmp_path / "out")]) == 4
     assert "no rendered faces in" in capsys.readouterr().err
