@@ -80,7 +80,7 @@ def _mixed(ends: list[Tensor], gaps: list[Tensor]) -> Tensor:
     newest = gaps[-1].flatten(1)
     apart = torch.stack([(b - a).flatten(1) for a, b in pairwise(gaps)], dim=1)  # [B, M, 3 S S]
     gram = apart @ apart.mT
-    scale = gram.diagonal(dim1=1, dim2=2).amax(1).clamp(min=torch.finfo(gram.dtype).tiny)
+    scale = gram.diagonal(dim1=1, dim2=2).amax(1)
     ridge = RIDGE * scale[:, None, None] * torch.eye(len(gaps) - 1, dtype=gram.dtype, device=gram.device)
     weights, unsolved = torch.linalg.solve_ex(gram + ridge, apart @ newest[:, :, None])
     # A row that stopped rounds ago has differences of nothing and a system of zeros: it stays at its newest end.
