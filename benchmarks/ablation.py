@@ -28,8 +28,9 @@ from dva.model.encoders.identity import IdentityEncoder
 from dva.model.encoders.parser import region_mask
 from dva.model.metrics.recognise import Recogniser, judge_recogniser
 from dva.model.packs.pack import Pack
+from dva.model.training.batches import Conditions
 from dva.model.training.data import Faces, load_faces
-from dva.model.training.denoiser import REG, Conditions, Denoiser, denoiser_loss
+from dva.model.training.denoiser import REG, Denoiser, denoiser_loss
 from dva.model.training.loop import Plan, train
 from dva.model.training.recipe import BATCH, ENCODERS, conditions_of
 from dva.model.types import Progress

@@ -52,7 +52,7 @@ def main() -> None:
         case = toggled((name, sign), clips) if not options.edit or name in options.edit else None
         if case is not None:
             strengths = [float(s) for s in options.strengths.split(",")]
-            found.append(_measured(walk, judge, people, _fewer(case, options.clips), strengths))
+            found.append(_measured(walk, judge, people, fewer(case, options.clips), strengths))
             options.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
             print(_line(found[-1]), flush=True)
 
@@ -69,7 +69,8 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _fewer(case: Toggled, most: int) -> Toggled:
+def fewer(case: Toggled, most: int) -> Toggled:
+    """The first people of a case."""
     return Toggled(case.edit, case.rows[:most], case.truth[:most], case.region[:most])
 
 

@@ -21,10 +21,11 @@ from ..packs.pack import PackSpec, spec_from_json
 from ..synth import PARSING
 from ..types import OnProgress, ignore_progress
 from .attributes import KEPT, Directions, encode_people, fit_directions, keep_directions, person_means
+from .batches import Conditions, pair_weights
 from .captions import truth_table
 from .clip import Sentences, clip_facts, clip_loss
 from .data import Faces
-from .denoiser import Conditions, Denoiser, denoiser_loss, pair_weights, standardise
+from .denoiser import Denoiser, denoiser_loss, standardise
 from .identity import IdentityTask, identity_loss
 from .judge import Judge, judge_loss
 from .judge_identity import JudgeIdentityTask, heads, judge_identity_loss

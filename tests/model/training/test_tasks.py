@@ -17,17 +17,9 @@ from dva.model.synth import ATTRIBUTES, STYLE, brings
 from dva.model.synth.toggling import USUAL
 from dva.model.training.attributes import Directions, fit_directions, keep_directions, person_means
 from dva.model.training.augment import occlude, photometric, shift, shift_points
+from dva.model.training.batches import HARD, Batch, Conditions, as_usual, pair_weights, strangers
 from dva.model.training.data import Faces, load_faces, render_shard
-from dva.model.training.denoiser import (
-    HARD,
-    SPILLED,
-    Batch,
-    Conditions,
-    as_usual,
-    denoiser_loss,
-    pair_weights,
-    paired_losses,
-)
+from dva.model.training.denoiser import SPILLED, denoiser_loss, paired_losses
 from dva.model.training.identity import margin_softmax
 from dva.model.training.recipe import Workshop, directions
 from dva.model.training.way import START, walked_change, way_gone
@@ -186,6 +178,43 @@ def test_the_paper_loss_sees_one_picture_under_two_noises(faces: Faces):
     assert float(losses["total"]) == pytest.approx(float(expected), rel=1e-6)
 
 
+def test_an_edit_of_a_stranger_should_lead_to_what_the_network_sees_there_and_the_change(faces: Faces, monkeypatch):
+    """A network that answers grey is wrong about a picture, and right about twins that do not differ."""
+    directions = Directions(torch.randn(26, 5), torch.zeros(26), torch.zeros(5), torch.ones(5), torch.ones(26))
+    z = torch.randn(len(faces.images), 5)
+    known = Conditions(z, z, directions, torch.ones(len(faces.pairs)))
+    alike = replace(faces, images=faces.images[:1].expand_as(faces.images))
+    found: dict[float, float] = {}
+    for share in (0.0, 1.0):
+        monkeypatch.setattr("dva.model.training.batches.STRANGERS", share)
+        rng = torch.Generator().manual_seed(0)
+        with torch.no_grad():
+            losses = denoiser_loss(Oracle(torch.zeros(1)), alike, known, NoiseSchedule(), 16, rng)
+        found[share] = float(losses["paired"])
+    assert found[0.0] > 0.05
+    assert found[1.0] == pytest.approx(0, abs=1e-4)
+
+
+def test_a_stranger_is_somebody_else_who_has_what_the_picture_has():
+    """Told by the attributes' own classifiers, before z_id is brought back to its length."""
+    d, people, rng = 40, 300, torch.Generator().manual_seed(0)
+    directions = Directions(
+        torch.randn(26, d, generator=rng), torch.zeros(26), torch.zeros(d), torch.ones(d), torch.ones(26)
+    )
+    z = torch.randn(people, d, generator=rng)
+    attribute = torch.randint(26, (people,), generator=rng)
+    known = Conditions(z, z, directions, torch.ones(1))
+    found = strangers(known, z, attribute, rng)
+    torch.testing.assert_close(found.norm(dim=1), z.norm(dim=1))
+    said, says = ((each * directions.directions[attribute]).sum(1) for each in (z, found))
+    assert torch.equal(said > 0, says > 0)  # lengths differ, signs do not
+    cosine = nn.functional.cosine_similarity(found, z)
+    assert cosine.median() < 0.9
+    another = (attribute + 1) % 26
+    said, says = ((each * directions.directions[another]).sum(1) > 0 for each in (z, found))
+    assert 0.1 < float((said != says).float().mean()) < 0.5
+
+
 def test_what_was_made_where_nothing_is_wanted_counts_by_its_own_area():
     """Twins differ in a quarter; x_t shows a smudge in another eighth: each area has its own mean error."""
     source = torch.zeros(2, 3, 8, 8)
@@ -196,7 +225,7 @@ def test_what_was_made_where_nothing_is_wanted_counts_by_its_own_area():
     error[:, :, :4, :4] = 0.6
     error[1, :, 6:, 4:] = 0.4
     nothing = torch.zeros(2, 1)
-    paired, spilled = paired_losses(error, Batch(source, target, nothing, nothing, nothing, nothing), seen)
+    paired, spilled = paired_losses(error, Batch(source, target, *5 * [nothing]), seen)
     assert float(spilled) == pytest.approx(0.4 / 2)
     assert float(paired) == pytest.approx(float(error.mean()) + 1.5 * 0.6)
 
