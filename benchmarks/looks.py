@@ -5,7 +5,9 @@
 No network of ours judges. Where a change belongs is geometry: shapes drawn about MTCNN's five points, in units of the
 distance between the eyes. `inside` is the share of the squared change of the frame that lies there. `way` is the mean
 move there of L*, a* or b* (CIELAB), of which the edit's name foretells the sign. `moved` is how far MTCNN's points
-move on average, as a part of its box's width: the face should keep its place, so it should stay under 0.02.
+move on average, as a part of its box's width: the face should keep its place, so it should stay under 0.02. `brighter`
+is how far they move when nothing happens but that the clip becomes 3 % brighter: on a clip where that is much, `moved`
+says little of an edit.
 """
 
 import argparse
@@ -34,6 +36,7 @@ EDITS = (
     *(("Blond_Hair", 1.0), ("Gray_Hair", 1.0), ("Black_Hair", 1.0), ("Pale_Skin", 0.7), ("Wearing_Lipstick", 1.0)),
     *(("No_Beard", -1.0), ("Mustache", 1.0), ("Eyeglasses", 1.0), ("Wearing_Hat", 1.0)),
 )
+BRIGHTER = 1.03
 PREVIEW = 360
 """Width of a picture on the sheet."""
 
@@ -101,6 +104,7 @@ class Row:
     way: float
     right_way: bool
     moved: float
+    brighter: float
 
 
 def main() -> None:
@@ -141,6 +145,7 @@ def _measure(
     frames = ArraySource(source, open_video(clip).frame_rate)
     write_video(short, frames, iter(frames), "ffv1")
     points = [points_of(frame) for frame in source]
+    brighter = _moved_by_light(source, points)
     for name, strength in edits:
         target = folder / f"{clip.stem}-{name}.mkv"
         wanted = EditRequest(
@@ -152,7 +157,7 @@ def _measure(
         change, inside, way, moved = np.nanmean(found, axis=0)
         sign = EXPECTED[name][2] * np.sign(strength)
         numbers = [round(float(x), 4) for x in (change, inside, way)]
-        rows.append(Row(clip.name, name, strength, *numbers, bool(way * sign > 0), round(float(moved), 4)))
+        rows.append(Row(clip.name, name, strength, *numbers, bool(way * sign > 0), round(float(moved), 4), brighter))
         print(json.dumps(asdict(rows[-1])), flush=True)
         shown.append(edited[0])
     return rows, _strip(shown, points[0])
@@ -168,9 +173,20 @@ def of_frame(source: ByteArray, edited: ByteArray, seen: tuple[FloatArray, float
     lab = [cv2.cvtColor(frame.astype(np.float32) / 255, cv2.COLOR_RGB2LAB) for frame in (source, edited)]
     touched = there & (energy > 0)
     way = float((lab[1] - lab[0])[touched][:, channel].mean()) if touched.any() else 0.0
-    after = points_of(edited)
-    moved = np.nan if after is None else float(np.hypot(*(after[0] - points).T).mean()) / width
-    return [float(np.abs(difference)[there].mean()), float(energy[there].sum() / max(energy.sum(), 1e-9)), way, moved]
+    inside = float(energy[there].sum() / max(energy.sum(), 1e-9))
+    return [float(np.abs(difference)[there].mean()), inside, way, _moved(edited, points, width)]
+
+
+def _moved(frame: ByteArray, points: FloatArray, width: float) -> float:
+    """How far MTCNN's points of a frame lie from others, in widths; NaN where it finds no face."""
+    after = points_of(frame)
+    return np.nan if after is None else float(np.hypot(*(after[0] - points).T).mean()) / width
+
+
+def _moved_by_light(frames: ByteArray, seen: list[tuple[FloatArray, float] | None]) -> float:
+    brighter = (frames * BRIGHTER).clip(0, 255).astype(np.uint8)
+    found = [_moved(frame, *there) for frame, there in zip(brighter, seen, strict=True) if there is not None]
+    return round(float(np.nanmean(found)), 4)
 
 
 def _about(points: FloatArray, size: tuple[int, int]) -> tuple[FloatArray, FloatArray, float]:
