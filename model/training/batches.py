@@ -37,7 +37,7 @@ HARD = {
     **dict.fromkeys(("Male", "Pale_Skin", "Heavy_Makeup", "Narrow_Eyes"), 1.5),
 }
 """How many times as often pairs of some attributes are drawn: thin things, colours between two others, what z_id
-hardly tells, and what data.RARE leaves few pairs of. By both, a quarter of the pairs are curls and a sixth glasses."""
+hardly tells, and what data.RARE leaves few pairs of. By both, a quarter of the pairs are curls and a fifth glasses."""
 
 APPEARS = torch.tensor([1 if brings(a, value=True) else -1 if brings(a, value=False) else 0 for a in ATTRIBUTES])
 """[A] which way each attribute brings a thing whose look USUAL settles: 1 when set, -1 when taken away, 0 neither."""
