@@ -38,9 +38,9 @@ class Evaluations:
     def _counting(self, z_id: Tensor, z_lnd: Tensor) -> PredictEps:
         predict = self._predictor(z_id, z_lnd)
 
-        def counted(x: Tensor, t: int) -> Tensor:
+        def counted(x: Tensor, t: int, rows: Tensor | None = None) -> Tensor:
             self.frames += len(x)
-            return predict(x, t)
+            return predict(x, t, rows)
 
         return counted
 

@@ -125,7 +125,7 @@ def reference(
     evaluations = 0
 
     def predictor(z_face: Tensor) -> PredictEps:
-        def predict(x: Tensor, t: int) -> Tensor:
+        def predict(x: Tensor, t: int, _rows: Tensor | None = None) -> Tensor:
             nonlocal evaluations
             evaluations += len(x)
             out = nets.unet(x, torch.full((len(x),), t, device=device), z_face)

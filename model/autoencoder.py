@@ -259,15 +259,16 @@ class Autoencoder:
     def _watched(self, predict: PredictEps, look: Look) -> PredictEps:
         """Call `look` before every prediction, so that whoever wants us to stop waits for one evaluation and no longer.
 
-        It is given what makes a picture of the first row, as the prediction before implied it.
+        It is given what makes a picture of the first row, as the last prediction that held it implied it.
         """
         preview: Preview | None = None
 
-        def watched(x: Tensor, t: int) -> Tensor:
+        def watched(x: Tensor, t: int, rows: Tensor | None = None) -> Tensor:
             nonlocal preview
             look(preview)
-            eps = predict(x, t)
-            preview = partial(_implied, x[0], eps[0], float(self._alpha_bar[t]))
+            eps = predict(x, t, rows)
+            if rows is None or rows[0] == 0:
+                preview = partial(_implied, x[0], eps[0], float(self._alpha_bar[t]))
             return eps
 
         return watched

@@ -83,11 +83,12 @@ def predictor(unet: UNet, z_face: Tensor, alpha_bar: Tensor) -> PredictEps:
     times: dict[int, list[ScaleShift]] = {}
     prediction = unet.spec.prediction
 
-    def predict(x: Tensor, t: int) -> Tensor:
+    def predict(x: Tensor, t: int, rows: Tensor | None = None) -> Tensor:
         if t not in times:
             with torch.no_grad():
                 times[t] = unet.time_modulation(torch.tensor([t], device=x.device))
-        out = unet.predict(x.contiguous(memory_format=torch.channels_last), times[t], face)
+        theirs = face if rows is None else [(scale[rows], shift[rows]) for scale, shift in face]
+        out = unet.predict(x.contiguous(memory_format=torch.channels_last), times[t], theirs)
         return eps_of(out, x, float(alpha_bar[t]), prediction)
 
     return predict
@@ -100,9 +101,9 @@ def within_range(predict: PredictEps, alpha_bar: Tensor) -> PredictEps:
     step to step. alpha_bar: [1000].
     """
 
-    def bounded(x: Tensor, t: int) -> Tensor:
+    def bounded(x: Tensor, t: int, rows: Tensor | None = None) -> Tensor:
         signal = float(alpha_bar[t])
-        x0 = x0_from_eps(x, predict(x, t), signal).clamp(-1, 1)
+        x0 = x0_from_eps(x, predict(x, t, rows), signal).clamp(-1, 1)
         return (x - signal**0.5 * x0) / (1 - signal) ** 0.5
 
     return bounded

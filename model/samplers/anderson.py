@@ -36,25 +36,24 @@ def anderson_encode(
 ) -> Tensor:
     """Undo ddim_decode up to a tolerance, at one to `rounds` evaluations a step.
 
-    x0: [B, 3, S, S] signed. levels: rising from CLEAN. Returns x at the last level. Each row stops by its own measure,
-    so that a frame's noise map does not depend on the frames beside it; rows that have stopped are still evaluated
-    until the last one has.
+    x0: [B, 3, S, S] signed. levels: rising from CLEAN. Returns x at the last level. Each row stops by its own measure
+    and is then evaluated no more, so that neither a frame's noise map nor its cost depends on the frames beside it.
     """
     x, seen = x0, [predict_eps(x0, levels[0].t)]
     for index, (here, there) in enumerate(pairwise(levels)):
         guess = ddim_step(x, _expected(seen, levels, index), here.alpha_bar, there.alpha_bar)
-        moving = torch.ones(len(x), dtype=torch.bool, device=x.device)
+        eps = torch.empty_like(guess)
+        rows = torch.arange(len(x), device=x.device)  # that still move; ends and gaps are theirs
         ends: list[Tensor] = []
         gaps: list[Tensor] = []
-        eps = seen[-1]
         for _ in range(rounds):
-            going = moving[:, None, None, None]
-            eps = torch.where(going, predict_eps(guess, there.t), eps)
-            ends = [*ends[-DEPTH:], ddim_step(x, eps, here.alpha_bar, there.alpha_bar)]
-            gaps = [*gaps[-DEPTH:], ends[-1] - guess]
-            guess = torch.where(going, _mixed(ends, gaps), guess)
-            moving &= gaps[-1].square().mean((1, 2, 3)).sqrt() >= tolerance
-            if not moving.any():
+            eps[rows] = predict_eps(guess[rows], there.t, rows)
+            ends = [*ends[-DEPTH:], ddim_step(x[rows], eps[rows], here.alpha_bar, there.alpha_bar)]
+            gaps = [*gaps[-DEPTH:], ends[-1] - guess[rows]]
+            guess[rows] = _mixed(ends, gaps)
+            moving = gaps[-1].square().mean((1, 2, 3)).sqrt() >= tolerance
+            rows, ends, gaps = rows[moving], [end[moving] for end in ends], [gap[moving] for gap in gaps]
+            if not len(rows):
                 break
         x, seen = guess, [seen[-1], eps]
     return x
@@ -84,7 +83,7 @@ def _mixed(ends: list[Tensor], gaps: list[Tensor]) -> Tensor:
     scale = gram.diagonal(dim1=1, dim2=2).amax(1)
     ridge = RIDGE * scale[:, None, None] * torch.eye(len(gaps) - 1, dtype=gram.dtype, device=gram.device)
     weights, unsolved = torch.linalg.solve_ex(gram + ridge, apart @ newest[:, :, None])
-    # A row that stopped rounds ago has differences of nothing and a system of zeros: it stays at its newest end.
+    # A row that no longer moves at all has differences of nothing and a system of zeros: it stays at its newest end.
     weights = torch.where((unsolved == 0)[:, None, None], weights, torch.zeros_like(weights))
     back = torch.stack([(b - a).flatten(1) for a, b in pairwise(ends)], dim=1)
     return ends[-1] - (weights.mT @ back).reshape(ends[-1].shape)

@@ -2,13 +2,23 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from torch import Tensor
 
 from ..schedule import Level, NoiseSchedule
 
-PredictEps = Callable[[Tensor, int], Tensor]
-"""(x [B, C, H, W] at an integer time, the time) -> eps, same shape."""
+
+class PredictEps(Protocol):
+    """The noise that a network sees in B pictures, a condition each."""
+
+    def __call__(self, x: Tensor, t: int, rows: Tensor | None = None, /) -> Tensor:
+        """x [b, C, H, W] at an integer time, the time -> eps, same shape.
+
+        rows: [b] int64, which of the B pictures x holds; None where it holds all of them, in order.
+        """
+        ...
+
 
 Way = Callable[[Tensor, Sequence[Level], PredictEps], Tensor]
 """(where it begins [B, ., H, W], rising levels, the noise that the network sees) -> where it ends."""
@@ -43,8 +53,8 @@ def guided(edited: PredictEps, original: PredictEps, weight: float) -> PredictEp
     weight: 0 is the edit as it is; each step then costs two evaluations instead of one.
     """
 
-    def predict(x: Tensor, t: int) -> Tensor:
-        eps = edited(x, t)
-        return eps + weight * (eps - original(x, t))
+    def predict(x: Tensor, t: int, rows: Tensor | None = None) -> Tensor:
+        eps = edited(x, t, rows)
+        return eps + weight * (eps - original(x, t, rows))
 
     return predict

@@ -81,6 +81,13 @@ def test_conditions_are_read_once(pack: Pack, x: torch.Tensor, z_face: torch.Ten
     assert len(reads) == blocks * (1 + 2)  # the faces once, each of two times once
 
 
+@torch.no_grad()
+def test_some_rows_are_seen_with_their_own_faces(pack: Pack, x: torch.Tensor, z_face: torch.Tensor):
+    predict = predictor(pack.networks.unet, z_face, ALPHA_BAR)
+    rows = torch.tensor([ROWS - 1, 0])
+    torch.testing.assert_close(predict(x[rows], 300, rows), predict(x, 300)[rows], rtol=1e-4, atol=1e-5)
+
+
 def test_gradients_reach_the_face_through_any_number_of_calls_and_no_weights(
     pack: Pack, x: torch.Tensor, z_face: torch.Tensor
 ):
@@ -134,7 +141,7 @@ def test_a_bounded_prediction_implies_the_nearest_picture_in_range(x: torch.Tens
     signal = float(ALPHA_BAR[t])
     x0 = torch.linspace(-3, 3, x.numel()).reshape(x.shape)
 
-    def predict(x: torch.Tensor, t: int) -> torch.Tensor:
+    def predict(x: torch.Tensor, t: int, rows: torch.Tensor | None = None) -> torch.Tensor:
         return (x - signal**0.5 * x0) / (1 - signal) ** 0.5
 
     eps = within_range(predict, ALPHA_BAR)(x, t)

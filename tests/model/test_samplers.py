@@ -22,7 +22,7 @@ from dva.model.samplers import (
     shared_noise_edit,
     x0_from_eps,
 )
-from dva.model.samplers.anderson import TOLERANCE
+from dva.model.samplers.anderson import ROUNDS, TOLERANCE
 from dva.model.schedule import Level, NoiseSchedule
 
 LEVELS = NoiseSchedule().levels(20)
@@ -36,13 +36,13 @@ def x0() -> Tensor:
     return torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(0)).double() * 2 - 1
 
 
-def gaussian_eps(x: Tensor, t: int) -> Tensor:
+def gaussian_eps(x: Tensor, t: int, rows: Tensor | None = None) -> Tensor:
     """The exact noise of pictures drawn from N(0, 0.5^2): its score is linear, so paths can be worked out by hand."""
     alpha_bar = float(NoiseSchedule().alpha_bar()[t])
     return (1 - alpha_bar) ** 0.5 / (alpha_bar * 0.25 + 1 - alpha_bar) * x
 
 
-def curved_eps(x: Tensor, t: int) -> Tensor:
+def curved_eps(x: Tensor, t: int, rows: Tensor | None = None) -> Tensor:
     """Noise that bends with x and mixes neighbouring pixels, as a network's does."""
     seen = gaussian_eps(x, t)
     return seen + 0.3 * torch.sin(2 * seen.roll(1, -1))
@@ -56,9 +56,13 @@ def spread(level: Level) -> float:
 def test_walking_back_undoes_a_walk_for_constant_noise(x0: Tensor, solver: Solver):
     noise = torch.randn(x0.shape, generator=torch.Generator().manual_seed(1)).double()
     path = PATHS[solver]
-    up = path.encode(x0, LEVELS, lambda x, t: noise)
+
+    def constant(x: Tensor, t: int, rows: Tensor | None = None) -> Tensor:
+        return noise if rows is None else noise[rows]
+
+    up = path.encode(x0, LEVELS, constant)
     assert up.shape[1] == 3 * path.states
-    torch.testing.assert_close(path.decode(up, LEVELS, lambda x, t: noise), x0)
+    torch.testing.assert_close(path.decode(up, LEVELS, constant), x0)
 
 
 @pytest.mark.parametrize("solver", TWO_STEP)
@@ -117,12 +121,12 @@ def test_anderson_comes_nearer_than_plain_iteration_at_less_cost(x0: Tensor):
     def run(encode) -> tuple[float, int]:
         asked: list[int] = []
 
-        def predict(x: Tensor, t: int) -> Tensor:
-            asked.append(t)
+        def predict(x: Tensor, t: int, rows: Tensor | None = None) -> Tensor:
+            asked.append(len(x))
             return curved_eps(x, t)
 
         up = encode(x0, LEVELS, predict)
-        return float((ddim_decode(up, LEVELS, curved_eps) - x0).abs().mean()), len(asked)
+        return float((ddim_decode(up, LEVELS, curved_eps) - x0).abs().mean()), sum(asked)
 
     tolerance = 5e-3
     (plain, plain_cost), (mixed, cost) = run(fixed_point_encode), run(partial(anderson_encode, tolerance=tolerance))
@@ -138,7 +142,7 @@ def test_anderson_converges_where_iteration_barely_shrinks_the_error(x0: Tensor)
     here, there = LEVELS[0], LEVELS[1]
     kept = torch.linspace(0, 0.95, x0[0].numel(), dtype=x0.dtype).reshape(x0[0].shape)
 
-    def stiff(x: Tensor, t: int) -> Tensor:
+    def stiff(x: Tensor, t: int, rows: Tensor | None = None) -> Tensor:
         return kept * x / (1 - there.alpha_bar) ** 0.5 if t == there.t else torch.zeros_like(x)
 
     wanted = there.alpha_bar**0.5 * x0 / (1 - kept)
@@ -147,16 +151,29 @@ def test_anderson_converges_where_iteration_barely_shrinks_the_error(x0: Tensor)
     assert (mixed - wanted).norm() < (plain - wanted).norm() / 2
 
 
-def test_a_frame_that_is_done_waits_for_one_that_never_settles(x0: Tensor):
-    """Its last iterates are equal, so there is nothing left to mix; it ends where it ends alone."""
+def test_a_frame_that_has_stopped_is_asked_about_no_more(x0: Tensor):
+    """Beside one that never settles it ends where it ends alone, at what it costs alone."""
     x0, restless = x0.float(), torch.Generator().manual_seed(3)
+    asked = [0, 0]
 
-    def eps(x: Tensor, t: int) -> Tensor:
-        return torch.cat([torch.zeros_like(x[:1]), 3 * torch.randn(x[1:].shape, generator=restless)])
+    def eps(x: Tensor, t: int, rows: Tensor | None = None) -> Tensor:
+        held = range(len(x)) if rows is None else rows.tolist()
+        for row in held:
+            asked[row] += 1
+        noise = 3 * torch.randn(x.shape, generator=restless)
+        return torch.stack([noise[i] if row else torch.zeros_like(x[i]) for i, row in enumerate(held)])
 
-    together, alone = anderson_encode(x0, LEVELS, eps), anderson_encode(x0[:1], LEVELS, eps)
+    together, (calm, wild) = anderson_encode(x0, LEVELS, eps), asked
     assert torch.isfinite(together).all()
-    assert torch.equal(together[:1], alone)
+    assert (calm, wild) == (len(LEVELS), 1 + ROUNDS * (len(LEVELS) - 1))
+    assert torch.equal(together[:1], anderson_encode(x0[:1], LEVELS, eps))
+    assert asked[0] == 2 * calm
+
+
+def test_anderson_has_nothing_to_mix_where_nothing_moves(x0: Tensor):
+    """Without a tolerance no row stops; one whose iterates are all equal stays where it is."""
+    up = anderson_encode(x0, LEVELS, lambda x, t, rows=None: torch.zeros_like(x), tolerance=0.0)
+    assert torch.equal(up, anderson_encode(x0, LEVELS, lambda x, t, rows=None: torch.zeros_like(x)))
 
 
 @pytest.mark.parametrize("solver", TWO_STEP)
@@ -215,7 +232,7 @@ def test_published_paths_take_one_step_fewer_up_than_down_and_clamp(x0: Tensor):
 
 def test_guidance_extrapolates_and_changes_nothing_where_the_edit_changes_nothing(x0: Tensor):
     assert torch.equal(guided(gaussian_eps, gaussian_eps, 3.0)(x0, 500), gaussian_eps(x0, 500))
-    there = guided(lambda x, t: 3 * x, lambda x, t: 1 * x, 0.5)(x0, 500)
+    there = guided(lambda x, t, rows=None: 3 * x, lambda x, t, rows=None: 1 * x, 0.5)(x0, 500)
     torch.testing.assert_close(there, 4 * x0)
 
 
