@@ -237,3 +237,24 @@ def test_more_steps_reconstruct_better_by_plain_ddim(autoencoder: Autoencoder, c
         return float(encoded.residual.float().abs().mean())
 
     assert error(200) < error(10)
+
+
+def test_frames_that_are_solved_early_leave_the_others_their_own_motion(
+    autoencoder: Autoencoder, code: ClipCode, monkeypatch
+):
+    """Second route: one frame a chunk. The network is asked about fewer frames as they are solved."""
+    flat = code.crops.clone()
+    flat[0] = 128
+    sizes: list[int] = []
+    watched = autoencoder._watched
+
+    def counted(predict, look):
+        seen = watched(predict, look)
+        return lambda x, t, rows=None: sizes.append(len(x)) or seen(x, t, rows)
+
+    monkeypatch.setattr(autoencoder, "_watched", counted)
+    together = autoencoder.encode(flat, code.track, code.source, 20, "shared_noise")
+    assert 0 < min(sizes) < max(sizes) == FRAMES - 1
+    monkeypatch.setattr(autoencoder, "chunk", 1)
+    alone = autoencoder.encode(flat, code.track, code.source, 20, "shared_noise")
+    torch.testing.assert_close(together.noise.float(), alone.noise.float(), rtol=0, atol=5e-3)
