@@ -23,8 +23,8 @@ TOLERANCE = 2e-2
 round's own step is taken, so that what remains is a part of it; less than this changed neither SSIM (0.999) nor edits
 (docs/decisions/0020)."""
 ROUNDS = 32
-"""Most evaluations a step. One or two do it; the first step with any noise takes some frames of footage more than
-twenty, and cut off at 16 they came back at 29 dB."""
+"""Most evaluations a step. One or two do it; the first step with any noise takes some frames of footage thirty,
+and cut off at 16 they came back at 29 dB."""
 DEPTH = 3
 """Differences of iterates that are mixed."""
 RIDGE = 1e-8
